@@ -1,0 +1,1 @@
+//! Tests across crates live in the folders beside this file.
