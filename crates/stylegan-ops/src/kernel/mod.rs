@@ -1,0 +1,15 @@
+//! What the CPU kernels share: reading storages, writing outputs without clearing them first,
+//! scratch memory, deterministic parallel loops, and matrix products.
+//!
+//! Everything here is deterministic at any number of threads: work is cut by sizes alone, and a task
+//! never looks at how many threads there are.
+
+mod buffer;
+mod gemm;
+mod parallel;
+mod storage;
+
+pub(crate) use buffer::{SharedMut, build_f32, with_scratch};
+pub(crate) use gemm::{Mat, MatMut, gemm};
+pub(crate) use parallel::{chunk_count, for_each_chunk, for_each_task};
+pub(crate) use storage::{all_cpu_f32, f32_slice};
