@@ -1,0 +1,97 @@
+//! The command line as a whole: the options of every command, and the list of commands.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::failure::Failure;
+use crate::printer::Printer;
+
+/// Train StyleGAN, draw from it, look into it.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Threads to compute with; all cores unless given. The results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Print data as one JSON object a line, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The commands, those for people first, then the developers' chores.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Regenerate docs/cli.md, the reference of this command line
+    Docs(commands::docs::Args),
+    /// Check what reviews would otherwise look for: dependency edges, module docs, file sizes
+    Tidy(commands::tidy::Args),
+    /// Run everything that continuous integration runs
+    Ci(commands::ci::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot do what was asked.
+    pub fn run(&self, printer: Printer) -> Result<(), Failure> {
+        if let Some(threads) = self.global.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads.into())
+                .build_global()
+                .map_err(Failure::program)?;
+        }
+        match &self.command {
+            Command::Docs(args) => commands::docs::run(args, printer),
+            Command::Tidy(args) => commands::tidy::run(args, printer),
+            Command::Ci(args) => commands::ci::run(args, printer),
+        }
+    }
+}
+
+/// Prints help, or what is wrong with the command line: exit code 1 and a hint, like any mistake.
+pub fn report(error: &clap::Error) -> ExitCode {
+    let asked_for = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if asked_for {
+        let _ = error.print();
+        return ExitCode::from(u8::from(error.exit_code() != 0));
+    }
+    let said = error.to_string();
+    let said = said.split("\n\nFor more information").next().unwrap_or_default();
+    let printer = Printer::new(false);
+    printer.note(said.trim_end());
+    printer.note("hint: add --help to see what the command takes");
+    ExitCode::from(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,169 @@
+//! What a command ends with when it cannot do what was asked: whose fault it is, the chain of
+//! causes, and what to try.
+
+use std::error::Error;
+use std::fmt;
+
+/// An error of any library.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Whose mistake a failure is, which decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Something in what was typed, in a file that was named or in the machine: exit code 1.
+    User,
+    /// Something this program should not have run into: exit code 2.
+    Program,
+    /// The reader of our standard output went away, as `| head` does: exit code 0.
+    ReaderGone,
+}
+
+/// A failure as `main` prints it: `error:`, `caused by:` and `hint:` lines.
+#[derive(Debug)]
+pub struct Failure {
+    blame: Blame,
+    cause: Cause,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// The user's mistake, said in one sentence.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self { blame: Blame::User, cause: message.into().into(), hint: None }
+    }
+
+    /// The user's mistake, as a library found it.
+    pub fn user_error(cause: impl Into<Cause>) -> Self {
+        Self { blame: Blame::User, cause: cause.into(), hint: None }
+    }
+
+    /// A mistake of this program.
+    pub fn program(cause: impl Into<Cause>) -> Self {
+        Self { blame: Blame::Program, cause: cause.into(), hint: None }
+    }
+
+    /// Nobody reads what we print any more.
+    pub fn reader_gone() -> Self {
+        Self { blame: Blame::ReaderGone, cause: "standard output was closed".into(), hint: None }
+    }
+
+    /// Adds what to try; a hint that is there already stays, since it was nearer to the cause.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert(hint.into());
+        self
+    }
+
+    /// Whose mistake it is.
+    pub fn blame(&self) -> Blame {
+        self.blame
+    }
+
+    /// The exit code: 0, 1 or 2.
+    pub fn exit_code(&self) -> u8 {
+        match self.blame {
+            Blame::ReaderGone => 0,
+            Blame::User => 1,
+            Blame::Program => 2,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = self.cause.to_string();
+        write!(f, "error: {last}")?;
+        let mut next = self.cause.source();
+        while let Some(cause) = next {
+            let said = cause.to_string();
+            // A transparent error repeats its source word for word, others end in it.
+            if !last.ends_with(&said) {
+                write!(f, "\ncaused by: {said}")?;
+                last = said;
+            }
+            next = cause.source();
+        }
+        match (&self.hint, self.blame) {
+            (Some(hint), _) => write!(f, "\nhint: {hint}"),
+            (None, Blame::Program) => write!(
+                f,
+                "\nhint: this looks like a mistake in the program; please report it with the \
+                 command line and the lines above"
+            ),
+            (None, _) => {
+                write!(f, "\nhint: `cargo xtask help` lists the commands and what they take")
+            }
+        }
+    }
+}
+
+impl From<candle_core::Error> for Failure {
+    fn from(cause: candle_core::Error) -> Self {
+        Self::program(cause)
+    }
+}
+
+/// Says whose mistake an error is.
+pub trait OrFail<T> {
+    /// The user's mistake, with the library's own words.
+    fn or_user(self) -> Result<T, Failure>;
+    /// The user's mistake: `message` above the library's words.
+    fn or_user_with(self, message: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Cause>> OrFail<T> for Result<T, E> {
+    fn or_user(self) -> Result<T, Failure> {
+        self.map_err(Failure::user_error)
+    }
+
+    fn or_user_with(self, message: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|cause| Failure::user_error(While { message: message(), cause: cause.into() }))
+    }
+}
+
+/// What was being done when an error came up.
+#[derive(Debug)]
+struct While {
+    message: String,
+    cause: Cause,
+}
+
+impl fmt::Display for While {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for While {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.cause.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_is_printed_once_and_ends_in_a_hint() {
+        let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        let failure = Err::<(), _>(missing)
+            .or_user_with(|| "cannot read `a.png`".to_owned())
+            .unwrap_err()
+            .hint("check the path")
+            .hint("a hint further from the cause");
+        let said = failure.to_string();
+        assert_eq!(
+            said,
+            "error: cannot read `a.png`\ncaused by: no such file\nhint: check the path"
+        );
+        assert_eq!(failure.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_mistake_of_the_program_has_code_two_and_still_a_hint() {
+        let failure = Failure::program("an invariant does not hold");
+        assert_eq!(failure.exit_code(), 2);
+        assert!(failure.to_string().lines().last().unwrap().starts_with("hint: "));
+    }
+}

@@ -1,0 +1,46 @@
+//! The command line of the project: `cargo xtask <command>`.
+//!
+//! This package only parses what was typed, prints and calls. Each command is one file under
+//! `commands/`: its arguments (what was typed), its settings (what that means) and its execution.
+
+mod cli;
+mod commands;
+mod failure;
+mod output;
+mod picture;
+mod printer;
+mod seeds;
+mod tidy;
+
+use std::panic;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+use crate::printer::Printer;
+
+/// Training allocates and frees many tensors of the same sizes; this allocator keeps their pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::report(&error),
+    };
+    let printer = Printer::new(cli.global.json);
+    // The message of a panic has been printed when this returns; what is left is the exit code.
+    let outcome = panic::catch_unwind(|| cli.run(printer))
+        .unwrap_or_else(|_| Err(Failure::program("the command stopped in the middle")));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if failure.blame() != failure::Blame::ReaderGone {
+                printer.note(&failure.to_string());
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
