@@ -1,0 +1,13 @@
+//! Discriminators: images to scores, with input gradients that are exact to the second order.
+//!
+//! One network covers Progressive GAN and StyleGAN (Karras et al. 2018, table 2; Karras et al.
+//! 2019, section 2): see [`DiscriminatorConfig`]. [`Discriminator::forward_with_vjp`] gives the
+//! score and a [`Tape`], whose input gradient is an ordinary tracked tensor.
+
+mod block;
+mod config;
+mod head;
+mod network;
+
+pub use config::{DiscriminatorConfig, LabelHead};
+pub use network::{Discriminator, Scores, Tape};

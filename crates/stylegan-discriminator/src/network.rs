@@ -1,0 +1,226 @@
+//! Images to scores.
+
+use candle_core::{Error, Result, Tensor, bail};
+use candle_nn::VarBuilder;
+use stylegan_layers::{Pullback, Pyramid, Structure};
+use stylegan_ops as ops;
+
+use crate::block::{ConvLayer, DownBlock};
+use crate::head::Head;
+use crate::{DiscriminatorConfig, LabelHead};
+
+/// The discriminator of Progressive GAN and StyleGAN.
+///
+/// Parameters: `b{R}.from_rgb.{weight,bias}`, `b{R}.conv{0,1}.{weight,bias}` from the full
+/// resolution down to 8, `b4.conv.*`, `b4.dense0.*`, `b4.dense1.*`.
+#[derive(Debug, Clone)]
+pub struct Discriminator {
+    pyramid: Pyramid,
+    structure: Structure,
+    label_dim: usize,
+    label_head: LabelHead,
+    /// Of each block from the smallest; `None` below the full resolution of a fixed structure.
+    from_rgb: Vec<Option<ConvLayer>>,
+    /// Of each block but the smallest, from the smallest.
+    blocks: Vec<DownBlock>,
+    head: Head,
+}
+
+/// What a discriminator says about a batch.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// The scores `[N]`; higher is more real.
+    pub score: Tensor,
+    /// The predicted class `[N, label_dim]` of an AC-GAN head.
+    pub label_logits: Option<Tensor>,
+}
+
+/// The way back from scores to images.
+pub struct Tape {
+    pullback: Pullback,
+    outputs: usize,
+    labels: Option<Tensor>,
+}
+
+impl Tape {
+    /// The gradient of `sum(cotangent * score)` with respect to the images, for a cotangent `[N]`;
+    /// a tracked tensor of the images' shape. For a sum of scores, the cotangent is all ones.
+    pub fn input_gradient(&self, cotangent: &Tensor) -> Result<Tensor> {
+        let column = cotangent.unsqueeze(1)?;
+        let gradient = match &self.labels {
+            Some(labels) => column.broadcast_mul(labels)?,
+            None if self.outputs == 1 => column,
+            // An AC-GAN head: the class predictions do not count.
+            None => {
+                let n = cotangent.dim(0)?;
+                let rest = (n, self.outputs - 1);
+                let rest = Tensor::zeros(rest, cotangent.dtype(), cotangent.device())?;
+                Tensor::cat(&[column, rest], 1)?
+            }
+        };
+        self.pullback.apply(&gradient)
+    }
+}
+
+impl Discriminator {
+    /// Takes its parameters from `vb`.
+    pub fn new(config: &DiscriminatorConfig, vb: VarBuilder) -> Result<Self> {
+        let pyramid = config.pyramid().map_err(Error::wrap)?;
+        let (maps, count) = (config.feature_maps(), pyramid.blocks());
+        let vb_of = |block| vb.pp(format!("b{}", pyramid.nominal(block)));
+        let from_rgb = (0..count)
+            .map(|block| {
+                let present = config.structure == Structure::Growing || block + 1 == count;
+                let (channels, maps) = (config.channels, maps.of_block(block));
+                let vb = vb_of(block).pp("from_rgb");
+                present.then(|| ConvLayer::new(channels, maps, 1, vb)).transpose()
+            })
+            .collect::<Result<_>>()?;
+        let blocks = (1..count)
+            .map(|block| {
+                let (inputs, outputs) = (maps.of_block(block), maps.of_block(block - 1));
+                DownBlock::new(inputs, outputs, config.blur, vb_of(block))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            pyramid,
+            structure: config.structure,
+            label_dim: config.label_dim,
+            label_head: config.label_head,
+            from_rgb,
+            blocks,
+            head: Head::new(config, vb_of(0))?,
+        })
+    }
+
+    /// The resolutions from base to full size.
+    pub fn pyramid(&self) -> &Pyramid {
+        &self.pyramid
+    }
+
+    /// Images `[N, channels, H, W]` of full resolution to scores, at a level of detail.
+    pub fn forward(&self, x: &Tensor, lod: f64, labels: Option<&Tensor>) -> Result<Scores> {
+        self.forward_native(&self.reduce(x, lod)?.0, lod, labels)
+    }
+
+    /// As [`Self::forward`], with a tape whose input gradient has the full images' shape.
+    pub fn forward_with_vjp(
+        &self,
+        x: &Tensor,
+        lod: f64,
+        labels: Option<&Tensor>,
+    ) -> Result<(Scores, Tape)> {
+        let (x, halvings) = self.reduce(x, lod)?;
+        let (scores, mut tape) = self.forward_native_with_vjp(&x, lod, labels)?;
+        for _ in 0..halvings {
+            tape.pullback = halving_vjp().then(tape.pullback);
+        }
+        Ok((scores, tape))
+    }
+
+    /// As [`Self::forward`], for images that already are of the resolution that `floor(lod)`
+    /// stands for.
+    pub fn forward_native(
+        &self,
+        image: &Tensor,
+        lod: f64,
+        labels: Option<&Tensor>,
+    ) -> Result<Scores> {
+        let (last, fade) = self.split(image, lod)?;
+        let mut x = self.from_rgb(last)?.forward(image)?;
+        for block in (1..=last).rev() {
+            x = self.blocks[block - 1].forward(&x)?;
+            if fade > 0.0 && block == last {
+                let half = ops::downsample_box2d(image)?;
+                x = fade_to(&x, &self.from_rgb(last - 1)?.forward(&half)?, fade)?;
+            }
+        }
+        self.scores(&self.head.forward(&x)?, labels)
+    }
+
+    /// As [`Self::forward_native`], with a tape.
+    pub fn forward_native_with_vjp(
+        &self,
+        image: &Tensor,
+        lod: f64,
+        labels: Option<&Tensor>,
+    ) -> Result<(Scores, Tape)> {
+        let (last, fade) = self.split(image, lod)?;
+        let (mut x, mut pullback) = self.from_rgb(last)?.forward_with_vjp(image)?;
+        for block in (1..=last).rev() {
+            let (y, vjp) = self.blocks[block - 1].forward_with_vjp(&x)?;
+            (x, pullback) = (y, pullback.then(vjp));
+            if fade > 0.0 && block == last {
+                let half = ops::downsample_box2d(image)?;
+                let (y, vjp) = self.from_rgb(last - 1)?.forward_with_vjp(&half)?;
+                x = fade_to(&x, &y, fade)?;
+                let (detailed, coarse) = (pullback, halving_vjp().then(vjp));
+                pullback = Pullback::new(move |g| {
+                    let detailed = detailed.apply(&g.affine(1.0 - fade, 0.0)?)?;
+                    detailed + coarse.apply(&g.affine(fade, 0.0)?)?
+                });
+            }
+        }
+        let (outputs, vjp) = self.head.forward_with_vjp(&x)?;
+        let scores = self.scores(&outputs, labels)?;
+        let labels = match self.label_head {
+            LabelHead::Switch => labels.cloned(),
+            LabelHead::AcGan => None,
+        };
+        let tape = Tape { pullback: pullback.then(vjp), outputs: outputs.dim(1)?, labels };
+        Ok((scores, tape))
+    }
+
+    /// Halves full images until they are of the level of detail's resolution.
+    fn reduce(&self, x: &Tensor, lod: f64) -> Result<(Tensor, usize)> {
+        let (last, _) = self.pyramid.split(lod, self.structure)?;
+        let halvings = self.pyramid.blocks() - 1 - last;
+        let mut x = x.clone();
+        for _ in 0..halvings {
+            x = ops::downsample_box2d(&x)?;
+        }
+        Ok((x, halvings))
+    }
+
+    /// The first block and its fade, if the image is of that block's size.
+    fn split(&self, image: &Tensor, lod: f64) -> Result<(usize, f64)> {
+        let (last, fade) = self.pyramid.split(lod, self.structure)?;
+        let (_, _, h, w) = image.dims4()?;
+        if (h, w) != self.pyramid.size(last) {
+            let (eh, ew) = self.pyramid.size(last);
+            bail!("discriminator: images are {h} x {w} at lod {lod}, expected {eh} x {ew}");
+        }
+        Ok((last, fade))
+    }
+
+    fn from_rgb(&self, block: usize) -> Result<&ConvLayer> {
+        match &self.from_rgb[block] {
+            Some(layer) => Ok(layer),
+            None => bail!("discriminator: block {block} has no fromRGB layer"),
+        }
+    }
+
+    fn scores(&self, outputs: &Tensor, labels: Option<&Tensor>) -> Result<Scores> {
+        let unlabelled = |column: Tensor| Ok(Scores { score: column, label_logits: None });
+        match (self.label_dim, self.label_head, labels) {
+            (0, _, None) => unlabelled(outputs.squeeze(1)?),
+            (0, _, Some(_)) => bail!("discriminator: this network takes no labels"),
+            (_, LabelHead::Switch, Some(labels)) => unlabelled((outputs * labels)?.sum(1)?),
+            (_, LabelHead::Switch, None) => bail!("discriminator: this network needs labels"),
+            (dim, LabelHead::AcGan, _) => Ok(Scores {
+                score: outputs.narrow(1, 0, 1)?.squeeze(1)?,
+                label_logits: Some(outputs.narrow(1, 1, dim)?),
+            }),
+        }
+    }
+}
+
+/// `x + (y - x) * fade`.
+fn fade_to(x: &Tensor, y: &Tensor, fade: f64) -> Result<Tensor> {
+    x.affine(1.0 - fade, 0.0)? + y.affine(fade, 0.0)?
+}
+
+/// The pullback of a 2x2 mean: each pixel gets a quarter.
+fn halving_vjp() -> Pullback {
+    Pullback::new(|g| ops::upsample_nearest2d(g)?.affine(0.25, 0.0))
+}

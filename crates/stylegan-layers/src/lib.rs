@@ -1,0 +1,31 @@
+//! Parameterised layers of the StyleGAN lineage, over [`stylegan_ops`] and candle's `VarBuilder`.
+//!
+//! * [`Parameters`]: an ordered, named store of trainable tensors and buffers;
+//! * [`EqualizedLinear`], [`EqualizedConv2d`], [`UpConv2d`], [`DownConv2d`]: layers whose stored
+//!   weights are raw and whose equalized learning rate is applied at run time;
+//! * [`Pullback`]: the vector-Jacobian product of a layer, itself made of tracked operations, so
+//!   that losses may contain input gradients;
+//! * [`Pyramid`], [`FeatureMaps`]: the arithmetic of resolutions, levels of detail and channels
+//!   that generators and discriminators share.
+//!
+//! A layer knows no network.
+
+mod conv2d;
+mod equalized;
+mod linear;
+mod parameters;
+mod pullback;
+mod pyramid;
+
+pub use conv2d::{DownConv2d, EqualizedConv2d, UpConv2d};
+pub use equalized::Equalized;
+pub use linear::EqualizedLinear;
+pub use parameters::{Parameters, is_buffer};
+pub use pullback::Pullback;
+pub use pyramid::{FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
+
+/// The slope of every leaky ReLU of the lineage.
+pub const LEAKY_SLOPE: f64 = 0.2;
+
+/// The epsilon of the official normalisations (pixel norm, instance norm).
+pub const NORM_EPSILON: f64 = 1e-8;

@@ -1,0 +1,85 @@
+//! The shape of a synthesis network.
+
+use serde::{Deserialize, Serialize};
+use stylegan_layers::{FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
+
+/// A synthesis network's configuration; `Default` is the paper's configuration F at 1024x1024.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SynthesisConfig {
+    /// Nominal resolution, a power of two from 8 to 1024.
+    pub resolution: usize,
+    /// Height and width of the smallest block; images are `base * resolution / 4`.
+    pub base: [usize; 2],
+    /// Image channels: 1, 3 or 4.
+    pub channels: usize,
+    /// Components of the intermediate latent `w`.
+    pub w_dim: usize,
+    /// Overall multiplier of the number of feature maps (8192).
+    pub fmap_base: usize,
+    /// How fast that number falls with the resolution (1).
+    pub fmap_decay: f64,
+    /// Upper bound of that number (512).
+    pub fmap_max: usize,
+    /// Style modulation after every convolution (configurations C to F).
+    pub use_styles: bool,
+    /// A learned constant instead of a dense layer on the latent (D to F).
+    pub const_input: bool,
+    /// Noise inputs (E, F).
+    pub use_noise: bool,
+    /// Pixel norm after every activation (A, B).
+    pub pixel_norm: bool,
+    /// Instance norm after every activation (C to F).
+    pub instance_norm: bool,
+    /// `[1, 2, 1]` blur after upscaling (B to F).
+    pub blur: bool,
+    /// When upscaling convolutions are the official fused function.
+    pub fused_scale: FusedScale,
+    /// Whether every resolution has its toRGB layer.
+    pub structure: Structure,
+}
+
+impl Default for SynthesisConfig {
+    fn default() -> Self {
+        Self {
+            resolution: 1024,
+            base: [4, 4],
+            channels: 3,
+            w_dim: 512,
+            fmap_base: 8192,
+            fmap_decay: 1.0,
+            fmap_max: 512,
+            use_styles: true,
+            const_input: true,
+            use_noise: true,
+            pixel_norm: false,
+            instance_norm: true,
+            blur: true,
+            fused_scale: FusedScale::Auto,
+            structure: Structure::Growing,
+        }
+    }
+}
+
+impl SynthesisConfig {
+    /// The resolutions from base to full size.
+    ///
+    /// # Errors
+    /// If the resolution or the base cannot be.
+    pub fn pyramid(&self) -> Result<Pyramid, PyramidError> {
+        Pyramid::new(self.resolution, (self.base[0], self.base[1]))
+    }
+
+    /// The number of feature maps of each block.
+    pub fn feature_maps(&self) -> FeatureMaps {
+        FeatureMaps { base: self.fmap_base, decay: self.fmap_decay, max: self.fmap_max }
+    }
+
+    /// The number of layers that take a style: `2 * log2(resolution) - 2`.
+    ///
+    /// # Errors
+    /// If the resolution or the base cannot be.
+    pub fn num_layers(&self) -> Result<usize, PyramidError> {
+        Ok(2 * self.pyramid()?.blocks())
+    }
+}

@@ -1,0 +1,14 @@
+//! Synthesis networks: styles to images.
+//!
+//! One network covers the configurations A to F of the StyleGAN paper (Karras et al. 2019, table
+//! 1) and the generator of Progressive GAN (configuration A: traditional input, pixel norm, no
+//! blur, no styles): see [`SynthesisConfig`].
+
+mod config;
+mod epilogue;
+mod network;
+pub mod noise;
+
+pub use config::SynthesisConfig;
+pub use network::Synthesis;
+pub use noise::{Noise, NoiseKind};

@@ -1,0 +1,118 @@
+//! Mapping, truncation and synthesis as one generator.
+
+use candle_core::{Error, Result, Tensor};
+use candle_nn::{Init, VarBuilder};
+use stylegan_mapping::{MappingNetwork, broadcast, truncate};
+use stylegan_synthesis::{Noise, Synthesis};
+
+use crate::GeneratorConfig;
+
+/// A generator of the StyleGAN family.
+///
+/// Parameters: `mapping.*`, `synthesis.*`, and the buffer `w_avg` `[w_dim]`.
+#[derive(Debug, Clone)]
+pub struct Generator {
+    config: GeneratorConfig,
+    mapping: MappingNetwork,
+    synthesis: Synthesis,
+    w_avg: Tensor,
+}
+
+/// How to generate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateOptions {
+    /// Truncation psi: 1 for none, 0 for the average image (0.7).
+    pub psi: f64,
+    /// Layers below this index are truncated, all if `None` (8, of the 18 at 1024x1024).
+    pub cutoff: Option<usize>,
+    /// The noise inputs.
+    pub noise: Noise,
+    /// The level of detail (0: full).
+    pub lod: f64,
+}
+
+impl Default for GenerateOptions {
+    /// The official defaults, with the constant noise maps.
+    fn default() -> Self {
+        Self { psi: 0.7, cutoff: Some(8), noise: Noise::Const, lod: 0.0 }
+    }
+}
+
+impl Generator {
+    /// Takes its parameters from `vb`.
+    pub fn new(config: &GeneratorConfig, vb: VarBuilder) -> Result<Self> {
+        let (w_dim, expected) = (config.mapping.w_dim, config.synthesis.w_dim);
+        if w_dim != expected {
+            let message = format!("mapping gives w of {w_dim} components, synthesis takes {expected}");
+            return Err(Error::Msg(message).bt());
+        }
+        Ok(Self {
+            config: config.clone(),
+            mapping: MappingNetwork::new(&config.mapping, vb.pp("mapping"))?,
+            synthesis: Synthesis::new(&config.synthesis, vb.pp("synthesis"))?,
+            w_avg: vb.get_with_hints(w_dim, "w_avg", Init::Const(0.0))?,
+        })
+    }
+
+    /// What it was built from.
+    pub fn config(&self) -> &GeneratorConfig {
+        &self.config
+    }
+
+    /// The number of layers that take a style.
+    pub fn num_layers(&self) -> usize {
+        self.synthesis.num_layers()
+    }
+
+    /// The synthesis network.
+    pub fn synthesis(&self) -> &Synthesis {
+        &self.synthesis
+    }
+
+    /// The moving average of `w`, `[w_dim]`.
+    pub fn w_avg(&self) -> &Tensor {
+        &self.w_avg
+    }
+
+    /// `z` `[N, z_dim]` and labels `[N, label_dim]` to `w` `[N, w_dim]`.
+    pub fn map(&self, z: &Tensor, labels: Option<&Tensor>) -> Result<Tensor> {
+        self.mapping.forward(z, labels)
+    }
+
+    /// The same `w` for every layer: `[N, layers, w_dim]`.
+    pub fn broadcast(&self, w: &Tensor) -> Result<Tensor> {
+        broadcast(w, self.num_layers())
+    }
+
+    /// The truncation trick; see [`stylegan_mapping::truncate`].
+    pub fn truncate(&self, ws: &Tensor, psi: f64, cutoff: Option<usize>) -> Result<Tensor> {
+        truncate(ws, &self.w_avg, psi, cutoff)
+    }
+
+    /// Styles `[N, layers, w_dim]` to images `[N, channels, H, W]` in about [-1, 1].
+    pub fn synthesize(&self, ws: &Tensor, lod: f64, noise: &Noise) -> Result<Tensor> {
+        self.synthesis.forward(ws, lod, noise)
+    }
+
+    /// Latents to truncated styles `[N, layers, w_dim]`.
+    pub fn styles(
+        &self,
+        z: &Tensor,
+        labels: Option<&Tensor>,
+        options: &GenerateOptions,
+    ) -> Result<Tensor> {
+        let ws = self.broadcast(&self.map(z, labels)?)?;
+        self.truncate(&ws, options.psi, options.cutoff)
+    }
+
+    /// Latents to images: mapping, truncation, synthesis.
+    pub fn generate(
+        &self,
+        z: &Tensor,
+        labels: Option<&Tensor>,
+        options: &GenerateOptions,
+    ) -> Result<Tensor> {
+        let ws = self.styles(z, labels, options)?;
+        self.synthesize(&ws, options.lod, &options.noise)
+    }
+}

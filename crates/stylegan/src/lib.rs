@@ -1,0 +1,37 @@
+//! The StyleGAN lineage for other people's programs: generators and discriminators, their
+//! presets, and files that hold them.
+//!
+//! ```
+//! use candle_core::{DType, Device};
+//! use stylegan::{GenerateOptions, Generator, GeneratorConfig, Parameters, latents};
+//!
+//! # fn main() -> candle_core::Result<()> {
+//! let mut config = GeneratorConfig::default();
+//! config.synthesis.resolution = 16;
+//! config.synthesis.fmap_max = 32;
+//! let parameters = Parameters::new(0, DType::F32, &Device::Cpu);
+//! let generator = Generator::new(&config, parameters.builder())?;
+//! let z = latents(&[1, 2], config.mapping.z_dim, &Device::Cpu)?;
+//! let images = generator.generate(&z, None, &GenerateOptions::default())?;
+//! assert_eq!(images.dims(), [2, 3, 16, 16]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A trained generator is opened from one file with [`load_generator`].
+
+mod config;
+mod file;
+mod generator;
+mod latents;
+
+pub use config::GeneratorConfig;
+pub use file::{ModelError, load_generator, save_generator};
+pub use generator::{GenerateOptions, Generator};
+pub use latents::{latents, lerp, slerp};
+pub use stylegan_discriminator::{Discriminator, DiscriminatorConfig, LabelHead, Scores, Tape};
+pub use stylegan_layers::{FusedScale, Parameters, Pyramid, Structure, is_buffer};
+pub use stylegan_mapping::{
+    MappingConfig, MappingNetwork, broadcast, mix, truncate, updated_average,
+};
+pub use stylegan_synthesis::{Noise, NoiseKind, Synthesis, SynthesisConfig};
