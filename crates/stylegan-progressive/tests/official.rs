@@ -51,15 +51,19 @@ prop_compose! {
         training in prop_oneof![Just(0.0), 0.01..700.0_f64],
         transition in prop_oneof![Just(0.1), 0.01..700.0_f64],
     ) -> Schedule {
-        Schedule::new(ScheduleConfig {
+        schedule(ScheduleConfig {
             resolution: 4 << (initial + growths),
             initial_resolution: 4 << initial,
             training_kimg: training,
             transition_kimg: transition,
             ..ScheduleConfig::default()
         })
-        .unwrap()
     }
+}
+
+#[cfg(test)]
+fn schedule(config: ScheduleConfig) -> Schedule {
+    Schedule::new(config).unwrap()
 }
 
 proptest! {
