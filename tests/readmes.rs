@@ -1,0 +1,25 @@
+//! The examples of the pages in Markdown, run as documentation tests.
+
+macro_rules! pages {
+    ($($name:ident: $path:literal),* $(,)?) => {$(
+        #[cfg(doctest)]
+        #[doc = include_str!($path)]
+        struct $name;
+    )*};
+}
+
+pages! {
+    Project: "../README.md",
+    Checkpoint: "../crates/stylegan-checkpoint/README.md",
+    Dataset: "../crates/stylegan-dataset/README.md",
+    Discriminator: "../crates/stylegan-discriminator/README.md",
+    Facade: "../crates/stylegan/README.md",
+    Layers: "../crates/stylegan-layers/README.md",
+    Losses: "../crates/stylegan-losses/README.md",
+    Mapping: "../crates/stylegan-mapping/README.md",
+    Ops: "../crates/stylegan-ops/README.md",
+    Progressive: "../crates/stylegan-progressive/README.md",
+    Synthesis: "../crates/stylegan-synthesis/README.md",
+    Testkit: "../crates/stylegan-testkit/README.md",
+    Trainer: "../crates/stylegan-trainer/README.md",
+}
