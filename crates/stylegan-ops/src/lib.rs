@@ -6,4 +6,11 @@
 //! candle's backward pass is of first order. For losses that contain a gradient with respect to the input (R1, gradient
 //! penalty, path length), the vector-Jacobian products of the operations are public functions, differentiable in turn.
 
+mod conv2d;
+mod fused_kernel;
 mod kernel;
+mod linear;
+
+pub use conv2d::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
+pub use fused_kernel::{fused_down_kernel, fused_up_kernel};
+pub use linear::{linear, linear_input_vjp, linear_weight_vjp};

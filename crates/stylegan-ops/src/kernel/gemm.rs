@@ -25,6 +25,31 @@ impl Mat {
     }
 }
 
+impl Mat {
+    /// The matrix without its first `rows` rows.
+    ///
+    /// # Safety
+    /// There must be as many.
+    pub(crate) unsafe fn skip_rows(self, rows: usize) -> Self {
+        // SAFETY: the row lies in the matrix.
+        Self { pointer: unsafe { self.pointer.add(rows * self.row) }, ..self }
+    }
+
+    /// The matrix without its first `columns` columns.
+    ///
+    /// # Safety
+    /// There must be as many.
+    pub(crate) unsafe fn skip_columns(self, columns: usize) -> Self {
+        // SAFETY: the column lies in the matrix.
+        Self { pointer: unsafe { self.pointer.add(columns * self.column) }, ..self }
+    }
+}
+
+// SAFETY: a matrix is only read, through an unsafe function whose caller keeps the memory alive.
+unsafe impl Send for Mat {}
+// SAFETY: as above.
+unsafe impl Sync for Mat {}
+
 /// A row-major matrix to write: element (i, j) lies at `pointer + i * row + j`.
 #[derive(Clone, Copy)]
 pub(crate) struct MatMut {

@@ -1,0 +1,14 @@
+//! The three products in plain candle operations.
+
+use candle_core::{Result, Tensor};
+
+use super::Product;
+
+pub(super) fn product(product: Product, a: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
+    let raw = match product {
+        Product::Output => a.matmul(&b.t()?)?,
+        Product::Input => a.matmul(b)?,
+        Product::Weight => b.t()?.matmul(a)?,
+    };
+    raw.affine(scale, 0.0)
+}
