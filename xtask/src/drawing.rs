@@ -86,7 +86,7 @@ impl Artist {
     /// When there is none, it cannot be read, or `--class` does not fit it.
     pub fn open(args: &ModelArgs, printer: Printer) -> Result<Self, Failure> {
         let device = Device::Cpu;
-        let path = model::locate(args.model.as_deref())?;
+        let path = model::locate(args.model.as_deref(), printer)?;
         let generator = model::open_generator(&path, &device)?;
         printer.note(&format!("model: {}", path.display()));
         let label = label(args.class.as_ref(), generator.config().mapping.label_dim)?;

@@ -1,0 +1,88 @@
+//! Finding models: the file a path means, or the newest run's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use candle_core::Device;
+use stylegan::Generator;
+use stylegan_checkpoint::Snapshots;
+
+use crate::failure::{Failure, OrFail};
+use crate::printer::Printer;
+
+/// Where runs lie unless told otherwise.
+pub const RUNS: &str = "runs";
+
+/// The generator that is looked at, in a snapshot.
+const GENERATOR: &str = "generator-ema.safetensors";
+
+/// A run's folder of snapshots.
+const SNAPSHOTS: &str = "snapshots";
+
+/// The model's file that `typed` means: itself, or the averaged generator of a snapshot's folder
+/// or of the newest whole snapshot of a run's; of the newest run where nothing was typed.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn locate(typed: Option<&Path>, printer: Printer) -> Result<PathBuf, Failure> {
+    let Some(path) = typed else {
+        return newest(Path::new(RUNS), printer);
+    };
+    let metadata = fs::metadata(path)
+        .or_user_with(|| format!("cannot open the model `{}`", path.display()))
+        .map_err(|f| f.hint("name a .safetensors file, or the folder of a run or a snapshot"))?;
+    if metadata.is_file() {
+        return Ok(path.to_path_buf());
+    }
+    if path.join(GENERATOR).is_file() {
+        return Ok(path.join(GENERATOR));
+    }
+    of_run(path, printer)?.ok_or_else(|| {
+        Failure::user(format!("there is no model in the folder `{}`", path.display()))
+            .hint("a run has one as soon as it has written its first snapshot")
+    })
+}
+
+/// The averaged generator of a run's newest snapshot that is whole. It only reads: the run may be
+/// going on.
+fn of_run(run: &Path, printer: Printer) -> Result<Option<PathBuf>, Failure> {
+    let snapshots = Snapshots::new(run.join(SNAPSHOTS));
+    for number in snapshots.numbers().or_user()?.into_iter().rev() {
+        match snapshots.open(number) {
+            Ok(snapshot) => return Ok(Some(snapshot.file(GENERATOR))),
+            Err(error) => printer.note(&format!("warning: passed over a snapshot: {error}")),
+        }
+    }
+    Ok(None)
+}
+
+/// The model of the run that has written one last.
+fn newest(runs: &Path, printer: Printer) -> Result<PathBuf, Failure> {
+    let mut found: Option<(SystemTime, PathBuf)> = None;
+    for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let Some(path) = of_run(&entry.path(), printer)? else { continue };
+        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let modified = modified.unwrap_or(SystemTime::UNIX_EPOCH);
+        if found.as_ref().is_none_or(|(newest, _)| modified > *newest) {
+            found = Some((modified, path));
+        }
+    }
+    found.map(|(_, path)| path).ok_or_else(|| {
+        Failure::user(format!("there is no trained model under `{}`", runs.display()))
+            .hint("train one with `cargo xtask train`, or name one with --model")
+    })
+}
+
+/// Opens a generator.
+///
+/// # Errors
+///
+/// When the file is damaged, or not a generator.
+pub fn open_generator(path: &Path, device: &Device) -> Result<Generator, Failure> {
+    stylegan::load_generator(path, device).or_user().map_err(|failure| {
+        failure.hint("`cargo xtask inspect FILE` shows what a file holds; a generator's name is \
+                      generator.safetensors or generator-ema.safetensors")
+    })
+}
