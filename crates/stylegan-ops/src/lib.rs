@@ -6,11 +6,32 @@
 //! candle's backward pass is of first order. For losses that contain a gradient with respect to the input (R1, gradient
 //! penalty, path length), the vector-Jacobian products of the operations are public functions, differentiable in turn.
 
+mod bias_act;
+mod blur;
 mod conv2d;
+mod flip;
 mod fused_kernel;
+mod instance_norm;
 mod kernel;
+mod leaky_relu;
 mod linear;
+mod minibatch_stddev;
+mod noise_bias_act;
+mod pixel_norm;
+mod planes;
+mod resample;
 
+pub use bias_act::bias_act;
+pub use blur::blur;
 pub use conv2d::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
+pub use flip::flip_kernel;
 pub use fused_kernel::{fused_down_kernel, fused_up_kernel};
+pub use instance_norm::{adain, instance_norm};
+pub use leaky_relu::{leaky_relu, leaky_relu_vjp};
 pub use linear::{linear, linear_input_vjp, linear_weight_vjp};
+pub use minibatch_stddev::{minibatch_stddev, minibatch_stddev_vjp};
+pub use noise_bias_act::noise_bias_act;
+pub use pixel_norm::pixel_norm;
+pub use resample::{
+    downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
+};

@@ -1,0 +1,50 @@
+//! The binomial blur [1, 2, 1] x [1, 2, 1] / 16 of each channel, with zeros beyond the border.
+//!
+//! Karras et al. 2019, section 2.1 (configuration B), after Zhang 2019: applied after upsampling and before downsampling. The filter is symmetric,
+//! so the blur is its own transpose, at the border too.
+
+mod cpu;
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+
+use crate::kernel::{all_cpu_f32, f32_slice};
+
+/// x [N, C, H, W] -> [N, C, H, W], each plane convolved with [1, 2, 1] x [1, 2, 1] / 16, zeros beyond the border.
+///
+/// Differentiable to any order; its vector-Jacobian product is `blur` itself.
+///
+/// # Errors
+/// If x does not have four dimensions.
+///
+/// # Example
+/// ```
+/// use candle_core::{Device, Tensor};
+/// let x = Tensor::new(&[[[[0f32, 16., 0.]]]], &Device::Cpu)?;
+/// assert_eq!(stylegan_ops::blur(&x)?.flatten_all()?.to_vec1::<f32>()?, [2., 4., 2.]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn blur(x: &Tensor) -> Result<Tensor> {
+    x.dims4()?;
+    if all_cpu_f32(&[x]) { x.contiguous()?.apply_op1(Blur) } else { reference::blur(x) }
+}
+
+struct Blur;
+
+impl CustomOp1 for Blur {
+    fn name(&self) -> &'static str {
+        "blur"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (n, c, h, w) = layout.shape().dims4()?;
+        let y = cpu::blur(f32_slice(self.name(), x, layout)?, n * c, h, w);
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
+        blur(&g.detach()).map(Some)
+    }
+}
