@@ -19,6 +19,7 @@ mod minibatch_stddev;
 mod noise_bias_act;
 mod pixel_norm;
 mod planes;
+pub mod random;
 mod resample;
 
 pub use bias_act::bias_act;
