@@ -35,6 +35,18 @@ pub struct Global {
 /// The commands, those for people first, then the developers' chores.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Draw one picture a seed
+    Generate(commands::generate::Args),
+    /// Draw a grid of mixed styles: coarse ones from the columns' seeds, the rest from the rows'
+    Mix(commands::mix::Args),
+    /// Make an animated loop through the pictures of several seeds
+    Interpolate(commands::interpolate::Args),
+    /// Draw seeds at several strengths of truncation
+    Truncate(commands::truncate::Args),
+    /// List the layers, shapes and parameters of a model, a checkpoint or a preset
+    Inspect(commands::inspect::Args),
+    /// Measure the time of a training step or of generation
+    Bench(commands::bench::Args),
     /// Regenerate docs/cli.md, the reference of this command line
     Docs(commands::docs::Args),
     /// Check what reviews would otherwise look for: dependency edges, module docs, file sizes
@@ -57,6 +69,12 @@ impl Cli {
                 .map_err(Failure::program)?;
         }
         match &self.command {
+            Command::Generate(args) => commands::generate::run(args, printer),
+            Command::Mix(args) => commands::mix::run(args, printer),
+            Command::Interpolate(args) => commands::interpolate::run(args, printer),
+            Command::Truncate(args) => commands::truncate::run(args, printer),
+            Command::Inspect(args) => commands::inspect::run(args, printer),
+            Command::Bench(args) => commands::bench::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),
             Command::Tidy(args) => commands::tidy::run(args, printer),
             Command::Ci(args) => commands::ci::run(args, printer),

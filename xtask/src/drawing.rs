@@ -178,8 +178,10 @@ fn label(typed: Option<&Seeds>, dim: usize) -> Result<Option<Vec<f32>>, Failure>
         (None, 0) => Ok(None),
         (Some(_), 0) => Err(Failure::user("this model was trained without labels")
             .hint("leave --class away, or train one with `cargo xtask train --classes`")),
-        (None, dim) => Err(Failure::user(format!("this model has {dim} labels, and none was named"))
-            .hint(format!("add --class with indices from 0 to {}", dim - 1))),
+        (None, dim) => {
+            Err(Failure::user(format!("this model has {dim} labels, and none was named"))
+                .hint(format!("add --class with indices from 0 to {}", dim - 1)))
+        }
         (Some(typed), dim) => {
             let mut label = vec![0.0; dim];
             for &index in &typed.0 {

@@ -71,11 +71,11 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut last = self.cause.to_string();
+        let mut last = words(self.cause.as_ref());
         write!(f, "error: {last}")?;
         let mut next = self.cause.source();
         while let Some(cause) = next {
-            let said = cause.to_string();
+            let said = words(cause);
             // A transparent error repeats its source word for word, others end in it.
             if !last.ends_with(&said) {
                 write!(f, "\ncaused by: {said}")?;
@@ -95,6 +95,13 @@ impl fmt::Display for Failure {
             }
         }
     }
+}
+
+/// What an error says, without the backtrace that candle appends where the environment asks for
+/// backtraces.
+fn words(error: &dyn Error) -> String {
+    let said = error.to_string();
+    said.split("\n   0: ").next().unwrap_or_default().trim_end().to_owned()
 }
 
 impl From<candle_core::Error> for Failure {

@@ -5,10 +5,13 @@
 
 mod cli;
 mod commands;
+mod drawing;
 mod failure;
+mod model;
 mod output;
 mod picture;
 mod printer;
+mod progress;
 mod seeds;
 mod tidy;
 

@@ -82,7 +82,9 @@ fn newest(runs: &Path, printer: Printer) -> Result<PathBuf, Failure> {
 /// When the file is damaged, or not a generator.
 pub fn open_generator(path: &Path, device: &Device) -> Result<Generator, Failure> {
     stylegan::load_generator(path, device).or_user().map_err(|failure| {
-        failure.hint("`cargo xtask inspect FILE` shows what a file holds; a generator's name is \
-                      generator.safetensors or generator-ema.safetensors")
+        failure.hint(
+            "`cargo xtask inspect FILE` shows what a file holds; a generator's name is \
+                      generator.safetensors or generator-ema.safetensors",
+        )
     })
 }

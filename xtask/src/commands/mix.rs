@@ -57,9 +57,13 @@ impl FromStr for Layers {
             "coarse" => Self::Group("coarse", 0..4),
             "middle" => Self::Group("middle", 4..8),
             "fine" => Self::Group("fine", 8..usize::MAX),
-            list => Self::List(list.parse::<Seeds>().map_err(|error| {
-                format!("{error}, and a group is one of coarse, middle, fine")
-            })?.0),
+            list => Self::List(
+                list.parse::<Seeds>()
+                    .map_err(|error| {
+                        format!("{error}, and a group is one of coarse, middle, fine")
+                    })?
+                    .0,
+            ),
         })
     }
 }

@@ -1,5 +1,11 @@
 //! The commands, one file each: arguments, settings, execution.
 
+pub mod bench;
 pub mod ci;
 pub mod docs;
+pub mod generate;
+pub mod inspect;
+pub mod interpolate;
+pub mod mix;
 pub mod tidy;
+pub mod truncate;

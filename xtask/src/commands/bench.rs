@@ -1,0 +1,237 @@
+//! `cargo xtask bench`: the time of a training step or of the generation of a batch, as one JSON
+//! line whose keys are those of the PyTorch yardstick it is compared with.
+//!
+//! The step is the paper's configuration F at full resolution, nothing growing: a generator step
+//! with the discriminator frozen (non-saturating logistic loss, style mixing, random noise), the
+//! moving average, a discriminator step on fresh generated images and a fixed real batch (logistic
+//! loss with R1 every step), and both Adam updates.
+
+use std::fs;
+use std::time::Instant;
+
+use candle_core::{Device, Result as CandleResult, Tensor};
+use clap::ValueEnum;
+use serde::Serialize;
+use stylegan::{
+    DiscriminatorConfig, GenerateOptions, GeneratorConfig, Noise, NoiseKind, Structure, latents,
+};
+use stylegan_ops::random::Stream;
+use stylegan_trainer::optimizer::{Adam, AdamConfig};
+use stylegan_trainer::{Networks, StepPosition, StepSettings, average};
+
+use crate::failure::Failure;
+use crate::printer::Printer;
+
+/// Steps before the clock starts, in which buffers and caches fill.
+const WARM_UP: usize = 2;
+
+/// Adam's learning rate, which no time depends on.
+const LEARNING_RATE: f64 = 1e-3;
+
+/// Share of the average that is kept a step.
+const AVERAGE_DECAY: f64 = 0.999;
+
+/// What was typed.
+#[derive(clap::Args, Clone, Debug, Serialize)]
+pub struct Args {
+    /// Height and width of the images, a power of two
+    #[arg(long, value_name = "PIXELS", default_value_t = 64)]
+    pub resolution: usize,
+    /// Images a batch
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
+    pub batch: usize,
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = Mode::Train)]
+    pub mode: Mode,
+    /// Feature maps times resolution, halved
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = positive)]
+    pub channel_base: usize,
+    /// The most feature maps of a layer
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive)]
+    pub channel_max: usize,
+    /// Components of z and w
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive)]
+    pub w_dim: usize,
+    /// Steps to measure, after two to warm up
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+    pub steps: usize,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A whole training step.
+    Train,
+    /// Mapping and synthesis of a batch.
+    Generate,
+}
+
+/// The line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    tool: &'a str,
+    #[serde(flatten)]
+    args: &'a Args,
+    threads: usize,
+    device: &'a str,
+    channels_last: bool,
+    compile: bool,
+    ms_per_step: f64,
+    images_per_second: f64,
+    best_ms: f64,
+    /// The largest resident set of this process so far, where the system tells.
+    peak_memory_mb: Option<f64>,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+///
+/// When the networks cannot be of this size.
+pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    let mut bench = Bench::new(args)?;
+    let mut times = Vec::with_capacity(args.steps);
+    for step in 0..WARM_UP + args.steps {
+        let started = Instant::now();
+        match args.mode {
+            Mode::Train => bench.train(step as u64)?,
+            Mode::Generate => bench.generate(step as u64)?,
+        }
+        if step >= WARM_UP {
+            times.push(started.elapsed().as_secs_f64());
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    let line = Line {
+        tool: concat!("stylegan ", env!("CARGO_PKG_VERSION")),
+        args,
+        threads: rayon::current_num_threads(),
+        device: "cpu",
+        channels_last: false,
+        compile: false,
+        ms_per_step: hundredths(median * 1e3),
+        images_per_second: hundredths(args.batch as f64 / median),
+        best_ms: hundredths(times[0] * 1e3),
+        peak_memory_mb: peak_memory().map(|bytes| hundredths(bytes / 1e6)),
+    };
+    printer.line(&serde_json::to_string(&line).map_err(Failure::program)?)
+}
+
+/// The networks, the optimizers and the real batch.
+struct Bench {
+    networks: Networks,
+    settings: StepSettings,
+    generator_adam: Adam,
+    discriminator_adam: Adam,
+    reals: Tensor,
+    batch: usize,
+    w_dim: usize,
+}
+
+impl Bench {
+    fn new(args: &Args) -> Result<Self, Failure> {
+        let mut generator = GeneratorConfig::config_f();
+        generator.mapping.z_dim = args.w_dim;
+        generator.mapping.w_dim = args.w_dim;
+        generator.mapping.hidden_dim = args.w_dim;
+        generator.synthesis.w_dim = args.w_dim;
+        generator.synthesis.resolution = args.resolution;
+        generator.synthesis.fmap_base = args.channel_base;
+        generator.synthesis.fmap_max = args.channel_max;
+        generator.synthesis.structure = Structure::Fixed;
+        generator.synthesis.pyramid().map_err(|error| {
+            Failure::user_error(error).hint("name a power of two with --resolution")
+        })?;
+        let discriminator = DiscriminatorConfig {
+            resolution: args.resolution,
+            fmap_base: args.channel_base,
+            fmap_max: args.channel_max,
+            structure: Structure::Fixed,
+            ..DiscriminatorConfig::default()
+        };
+        let device = Device::Cpu;
+        let shape = (args.batch, 3, args.resolution, args.resolution);
+        Ok(Self {
+            networks: Networks::new(&generator, &discriminator, 0, &device)?,
+            settings: StepSettings {
+                // The defaults are the non-saturating and the logistic loss.
+                generator_loss: Default::default(),
+                discriminator_loss: Default::default(),
+                r1_gamma: 10.0,
+                r2_gamma: 0.0,
+                mixing_probability: 0.9,
+                noise: Some(NoiseKind::Gaussian),
+                seed: 0,
+            },
+            generator_adam: Adam::new(AdamConfig::default()),
+            discriminator_adam: Adam::new(AdamConfig::default()),
+            reals: Stream::new(0, 0, 0).uniform(shape, &device)?.affine(2.0, -1.0)?,
+            batch: args.batch,
+            w_dim: args.w_dim,
+        })
+    }
+
+    fn train(&mut self, step: u64) -> CandleResult<()> {
+        let at = StepPosition { step, part: 0, lod: 0.0 };
+        let networks = &self.networks;
+        let found = self.settings.generator(networks, self.batch, None, at)?;
+        let parameters = &networks.generator_parameters;
+        self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        average::update(&networks.average_parameters, parameters, AVERAGE_DECAY)?;
+        let found = self.settings.discriminator(networks, &self.reals, None, at)?;
+        let parameters = &networks.discriminator_parameters;
+        self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        Ok(())
+    }
+
+    fn generate(&mut self, step: u64) -> CandleResult<()> {
+        let seeds: Vec<u64> =
+            (0..self.batch as u64).map(|i| step * self.batch as u64 + i).collect();
+        let z = latents(&seeds, self.w_dim, &Device::Cpu)?;
+        let noise = Noise::Random { seed: 0, step, kind: NoiseKind::Gaussian };
+        let options = GenerateOptions { psi: 1.0, cutoff: None, noise, lod: 0.0 };
+        self.networks.frozen_generator.generate(&z, None, &options)?;
+        Ok(())
+    }
+}
+
+/// Bytes of the largest resident set so far, on systems that have Linux's `/proc`.
+fn peak_memory() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+fn positive(typed: &str) -> Result<usize, String> {
+    match typed.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("a whole number above 0 is needed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolution_that_cannot_be_is_the_users_mistake() {
+        let args = Args {
+            resolution: 48,
+            batch: 1,
+            mode: Mode::Train,
+            channel_base: 64,
+            channel_max: 8,
+            w_dim: 8,
+            steps: 1,
+        };
+        let failure = Bench::new(&args).err().unwrap();
+        assert_eq!(failure.exit_code(), 1);
+    }
+}

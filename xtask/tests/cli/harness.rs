@@ -1,0 +1,82 @@
+//! Running the binary, and small things to run it on.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use candle_core::{DType, Device};
+use stylegan::{Generator, GeneratorConfig, Parameters, save_generator};
+
+/// What a run of the binary left.
+pub struct Ran {
+    /// The exit code; none after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// Runs the binary in `folder`.
+pub fn xtask<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Ran {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("the binary runs");
+    Ran {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Runs the binary and asserts that it ended well; gives the lines of data.
+#[track_caller]
+pub fn lines<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Vec<String> {
+    let ran = xtask(folder, args);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    ran.out.lines().map(str::to_owned).collect()
+}
+
+/// Asserts that a run ended as the user's mistake, said `said`, ended in a hint, and printed no
+/// data.
+#[track_caller]
+pub fn refused(ran: &Ran, said: &[&str]) {
+    let Ran { code, out, err } = ran;
+    assert_eq!(*code, Some(1), "{err}");
+    for words in said {
+        assert!(err.contains(words), "expected `{words}` in:\n{err}");
+    }
+    let last = err.lines().last().unwrap_or_default();
+    assert!(last.starts_with("hint: "), "the last line is no hint:\n{err}");
+    assert_eq!(err.matches("error: ").count(), 1, "{err}");
+    assert_eq!(out, "", "nothing is printed as data");
+}
+
+/// Writes a 16x16 generator with noise that shows, six layers, and untrained weights.
+pub fn tiny_model(folder: &Path) -> PathBuf {
+    let mut config = GeneratorConfig::config_f();
+    config.mapping.z_dim = 8;
+    config.mapping.w_dim = 8;
+    config.mapping.hidden_dim = 8;
+    config.synthesis.w_dim = 8;
+    config.synthesis.resolution = 16;
+    config.synthesis.fmap_max = 8;
+    let parameters = Parameters::new(0, DType::F32, &Device::Cpu);
+    Generator::new(&config, parameters.builder()).unwrap();
+    for (name, var) in parameters.all() {
+        if name.ends_with("noise.weight") {
+            var.set(&var.ones_like().unwrap()).unwrap();
+        }
+    }
+    let path = folder.join("tiny.safetensors");
+    save_generator(&path, &config, &parameters, &BTreeMap::new()).unwrap();
+    path
+}
+
+/// Width and height of a picture.
+pub fn size(path: &Path) -> (u32, u32) {
+    image::image_dimensions(path).unwrap()
+}
