@@ -14,6 +14,18 @@ pub enum LabelHead {
     AcGan,
 }
 
+/// Where a block halves the size of its maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Downscale {
+    /// In the second convolution, before its bias and activation: StyleGAN always, Progressive GAN
+    /// with `fused_scale`. Fused or not is the same function.
+    #[default]
+    InConvolution,
+    /// After the second convolution's activation: Progressive GAN without `fused_scale`.
+    AfterActivation,
+}
+
 /// A discriminator's configuration; `Default` is StyleGAN's at 1024x1024.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -36,6 +48,8 @@ pub struct DiscriminatorConfig {
     pub fmap_max: usize,
     /// `[1, 2, 1]` blur before downscaling (all but configuration A).
     pub blur: bool,
+    /// Where a block halves the size of its maps.
+    pub downscale: Downscale,
     /// Group size of the minibatch standard deviation (4); 0 or 1 for none.
     pub mbstd_group_size: usize,
     /// Its number of feature maps (1).
@@ -56,6 +70,7 @@ impl Default for DiscriminatorConfig {
             fmap_decay: 1.0,
             fmap_max: 512,
             blur: true,
+            downscale: Downscale::InConvolution,
             mbstd_group_size: 4,
             mbstd_features: 1,
             structure: Structure::Growing,

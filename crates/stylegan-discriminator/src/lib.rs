@@ -9,5 +9,5 @@ mod config;
 mod head;
 mod network;
 
-pub use config::{DiscriminatorConfig, LabelHead};
+pub use config::{DiscriminatorConfig, Downscale, LabelHead};
 pub use network::{Discriminator, Scores, Tape};

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use stylegan_layers::{Pullback, Pyramid, Structure};
 use stylegan_ops as ops;
 
-use crate::block::{ConvLayer, DownBlock};
+use crate::block::{ConvLayer, DownBlock, halving_vjp};
 use crate::head::Head;
 use crate::{DiscriminatorConfig, LabelHead};
 
@@ -79,7 +79,7 @@ impl Discriminator {
         let blocks = (1..count)
             .map(|block| {
                 let (inputs, outputs) = (maps.of_block(block), maps.of_block(block - 1));
-                DownBlock::new(inputs, outputs, config.blur, vb_of(block))
+                DownBlock::new(inputs, outputs, config, vb_of(block))
             })
             .collect::<Result<_>>()?;
         Ok(Self {
@@ -218,9 +218,4 @@ impl Discriminator {
 /// `x + (y - x) * fade`.
 fn fade_to(x: &Tensor, y: &Tensor, fade: f64) -> Result<Tensor> {
     x.affine(1.0 - fade, 0.0)? + y.affine(fade, 0.0)?
-}
-
-/// The pullback of a 2x2 mean: each pixel gets a quarter.
-fn halving_vjp() -> Pullback {
-    Pullback::new(|g| ops::upsample_nearest2d(g)?.affine(0.25, 0.0))
 }

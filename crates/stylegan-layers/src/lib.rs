@@ -1,6 +1,7 @@
 //! Parameterised layers of the StyleGAN lineage, over [`stylegan_ops`] and candle's `VarBuilder`.
 //!
 //! * [`Parameters`]: an ordered, named store of trainable tensors and buffers;
+//! * [`shapes_of`]: a network's parameters by name and shape, without making them;
 //! * [`EqualizedLinear`], [`EqualizedConv2d`], [`UpConv2d`], [`DownConv2d`]: layers whose stored
 //!   weights are raw and whose equalized learning rate is applied at run time;
 //! * [`Pullback`]: the vector-Jacobian product of a layer, itself made of tracked operations, so
@@ -16,6 +17,7 @@ mod linear;
 mod parameters;
 mod pullback;
 mod pyramid;
+mod shapes;
 
 pub use conv2d::{DownConv2d, EqualizedConv2d, UpConv2d};
 pub use equalized::Equalized;
@@ -23,6 +25,7 @@ pub use linear::EqualizedLinear;
 pub use parameters::{Parameters, is_buffer};
 pub use pullback::Pullback;
 pub use pyramid::{FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
+pub use shapes::{Shapes, parameter_count, shapes_of};
 
 /// The slope of every leaky ReLU of the lineage.
 pub const LEAKY_SLOPE: f64 = 0.2;

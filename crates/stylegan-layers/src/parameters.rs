@@ -42,6 +42,16 @@ impl Parameters {
         Self(Arc::new(Store { seed, dtype, device: device.clone(), vars }))
     }
 
+    /// A store of existing values, which are copied.
+    pub fn from_tensors(values: &BTreeMap<String, Tensor>, device: &Device) -> Result<Self> {
+        let store = Self::new(0, DType::F32, device);
+        for (name, value) in values {
+            let value = value.to_dtype(DType::F32)?.to_device(device)?;
+            store.0.write().insert(name.clone(), Var::from_tensor(&value.copy()?)?);
+        }
+        Ok(store)
+    }
+
     /// A builder that creates missing parameters, and tracks gradients for all but buffers.
     pub fn builder(&self) -> VarBuilder<'static> {
         self.with_backend(Creating(self.0.clone()))

@@ -102,7 +102,7 @@ impl Pyramid {
     ///
     /// # Errors
     /// If the resolution is not a power of two from 8 to 1024, or the base is empty.
-    pub fn new(resolution: usize, base: (usize, usize)) -> Result<Self, PyramidError> {
+    pub fn new(resolution: usize, base: (usize, usize)) -> std::result::Result<Self, PyramidError> {
         if !resolution.is_power_of_two() || !(8..=1024).contains(&resolution) {
             return Err(PyramidError::Resolution(resolution));
         }

@@ -29,8 +29,13 @@ pub use config::GeneratorConfig;
 pub use file::{ModelError, load_generator, save_generator};
 pub use generator::{GenerateOptions, Generator};
 pub use latents::{latents, lerp, slerp};
-pub use stylegan_discriminator::{Discriminator, DiscriminatorConfig, LabelHead, Scores, Tape};
-pub use stylegan_layers::{FusedScale, Parameters, Pyramid, Structure, is_buffer};
+pub use stylegan_discriminator::{
+    Discriminator, DiscriminatorConfig, Downscale, LabelHead, Scores, Tape,
+};
+pub use stylegan_layers::{
+    FusedScale, Parameters, Pyramid, PyramidError, Shapes, Structure, is_buffer, parameter_count,
+    shapes_of,
+};
 pub use stylegan_mapping::{
     MappingConfig, MappingNetwork, broadcast, mix, truncate, updated_average,
 };

@@ -1,0 +1,70 @@
+//! The networks of a run and their parameters.
+
+use candle_core::{DType, Device, Result};
+use stylegan::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Parameters};
+
+/// A generator, its moving average and a discriminator.
+///
+/// The frozen networks share the storage of the tracked ones: they follow every update, and what
+/// is computed with them costs no gradients of weights.
+pub struct Networks {
+    /// The generator's parameters.
+    pub generator_parameters: Parameters,
+    /// The discriminator's parameters.
+    pub discriminator_parameters: Parameters,
+    /// The moving average of the generator's parameters.
+    pub average_parameters: Parameters,
+    /// Learns in the generator's step.
+    pub generator: Generator,
+    /// Makes images for the discriminator's step.
+    pub frozen_generator: Generator,
+    /// Learns in the discriminator's step.
+    pub discriminator: Discriminator,
+    /// Judges images in the generator's step.
+    pub frozen_discriminator: Discriminator,
+    /// The generator that is looked at.
+    pub average: Generator,
+}
+
+impl Networks {
+    /// New networks; the initial weights follow from `seed`.
+    pub fn new(
+        generator: &GeneratorConfig,
+        discriminator: &DiscriminatorConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let generator_parameters = Parameters::new(seed, DType::F32, device);
+        Generator::new(generator, generator_parameters.builder())?;
+        // Another seed, so that parameters of one name are not alike in both networks.
+        let discriminator_parameters = Parameters::new(!seed, DType::F32, device);
+        Discriminator::new(discriminator, discriminator_parameters.builder())?;
+        Self::from_parameters(
+            generator,
+            discriminator,
+            generator_parameters,
+            discriminator_parameters,
+        )
+    }
+
+    /// Networks over existing parameters; the average begins as a copy of the generator.
+    pub fn from_parameters(
+        generator: &GeneratorConfig,
+        discriminator: &DiscriminatorConfig,
+        generator_parameters: Parameters,
+        discriminator_parameters: Parameters,
+    ) -> Result<Self> {
+        let average_parameters = generator_parameters.duplicate()?;
+        let (g, d) = (&generator_parameters, &discriminator_parameters);
+        Ok(Self {
+            generator: Generator::new(generator, g.builder())?,
+            frozen_generator: Generator::new(generator, g.frozen_builder())?,
+            discriminator: Discriminator::new(discriminator, d.builder())?,
+            frozen_discriminator: Discriminator::new(discriminator, d.frozen_builder())?,
+            average: Generator::new(generator, average_parameters.frozen_builder())?,
+            generator_parameters,
+            discriminator_parameters,
+            average_parameters,
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! One training step of each network: losses and gradients, no update.
+
+use candle_core::{Result, Tensor};
+use stylegan::{Discriminator, Generator, Noise, NoiseKind, mix};
+use stylegan_losses::{Critic, DiscriminatorLoss, DiscriminatorObjective, GeneratorLoss};
+
+use crate::draws::{Draws, Half};
+use crate::gradients::Gradients;
+use crate::networks::Networks;
+
+/// What a step computes, whatever the batch.
+#[derive(Debug, Clone)]
+pub struct StepSettings {
+    /// The generator's loss.
+    pub generator_loss: GeneratorLoss,
+    /// The discriminator's loss, without its penalties.
+    pub discriminator_loss: DiscriminatorLoss,
+    /// Weight of the R1 penalty.
+    pub r1_gamma: f64,
+    /// Weight of the R2 penalty.
+    pub r2_gamma: f64,
+    /// Probability of style mixing (0.9).
+    pub mixing_probability: f64,
+    /// The noise inputs in training; `None` for the constant maps.
+    pub noise: Option<NoiseKind>,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// Where in the run a step stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepPosition {
+    /// The step's number.
+    pub step: u64,
+    /// The part of an accumulated batch.
+    pub part: usize,
+    /// The level of detail.
+    pub lod: f64,
+}
+
+/// What the discriminator's step found.
+pub struct DiscriminatorStep {
+    /// The loss with its penalties, mean over the batch.
+    pub loss: f64,
+    /// The mean score of the real images.
+    pub real_score: f64,
+    /// The mean score of the generated images.
+    pub fake_score: f64,
+    /// The penalties' share of the loss.
+    pub penalty: f64,
+    /// Of the discriminator's parameters.
+    pub gradients: Gradients,
+    /// The batch's `w` `[N, w_dim]`, for its moving average.
+    pub w: Tensor,
+}
+
+/// What the generator's step found.
+pub struct GeneratorStep {
+    /// The loss, mean over the batch.
+    pub loss: f64,
+    /// Of the generator's parameters.
+    pub gradients: Gradients,
+    /// The batch's `w` `[N, w_dim]`, for its moving average.
+    pub w: Tensor,
+}
+
+/// A discriminator at a level of detail as the losses see it.
+struct NetworkCritic<'a> {
+    network: &'a Discriminator,
+    lod: f64,
+    labels: Option<&'a Tensor>,
+}
+
+impl Critic for NetworkCritic<'_> {
+    fn score(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.network.forward_native(x, self.lod, self.labels)?.score)
+    }
+
+    /// The official gradients are taken at full resolution, where each pixel of a smaller image
+    /// is repeated `4^k` times and has a `4^k`-th of its gradient, so that squares sum to a
+    /// `4^k`-th: the gradient is scaled by `2^-k`.
+    fn score_with_gradient(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (scores, tape) = self.network.forward_native_with_vjp(x, self.lod, self.labels)?;
+        let gradient = tape.input_gradient(&scores.score.ones_like()?)?;
+        let pyramid = self.network.pyramid();
+        let halvings = (self.lod.floor() as i32).min(pyramid.blocks() as i32 - 1);
+        let gradient =
+            if halvings > 0 { gradient.affine(0.5f64.powi(halvings), 0.0)? } else { gradient };
+        Ok((scores.score, gradient))
+    }
+}
+
+impl StepSettings {
+    /// Losses and gradients of the discriminator on `reals` `[N, channels, H, W]`, of the
+    /// resolution that `floor(lod)` stands for and already faded, and as many generated images.
+    pub fn discriminator(
+        &self,
+        networks: &Networks,
+        reals: &Tensor,
+        labels: Option<&Tensor>,
+        at: StepPosition,
+    ) -> Result<DiscriminatorStep> {
+        let draws = Draws::new(self.seed, at.step, Half::Discriminator, at.part);
+        let z = draws.latents(reals.dim(0)?, self.z_dim(networks), reals.device())?;
+        self.discriminator_on(networks, reals, &z, labels, &draws, at)
+    }
+
+    /// As [`Self::discriminator`], for given latents `z` `[N, z_dim]`.
+    pub fn discriminator_on(
+        &self,
+        networks: &Networks,
+        reals: &Tensor,
+        z: &Tensor,
+        labels: Option<&Tensor>,
+        draws: &Draws,
+        at: StepPosition,
+    ) -> Result<DiscriminatorStep> {
+        let (fakes, w) = self.images(&networks.frozen_generator, z, labels, draws, at.lod)?;
+        let critic = NetworkCritic { network: &networks.discriminator, lod: at.lod, labels };
+        let objective = DiscriminatorObjective {
+            loss: self.discriminator_loss,
+            r1_gamma: self.r1_gamma,
+            r2_gamma: self.r2_gamma,
+        };
+        let alpha = draws.interpolation(reals.dim(0)?, reals.device())?;
+        let result = objective.evaluate(&critic, reals, &fakes.detach(), &alpha)?;
+        let gradients = result.loss.backward()?;
+        Ok(DiscriminatorStep {
+            loss: scalar(&result.loss)?,
+            real_score: scalar(&result.real_scores.mean_all()?)?,
+            fake_score: scalar(&result.fake_scores.mean_all()?)?,
+            penalty: scalar(&result.penalty.mean_all()?)?,
+            gradients: Gradients::of(&networks.discriminator_parameters, gradients),
+            w,
+        })
+    }
+
+    /// Loss and gradients of the generator on `n` images.
+    pub fn generator(
+        &self,
+        networks: &Networks,
+        n: usize,
+        labels: Option<&Tensor>,
+        at: StepPosition,
+    ) -> Result<GeneratorStep> {
+        let draws = Draws::new(self.seed, at.step, Half::Generator, at.part);
+        let device = networks.generator.w_avg().device();
+        let z = draws.latents(n, self.z_dim(networks), device)?;
+        self.generator_on(networks, &z, labels, &draws, at)
+    }
+
+    /// As [`Self::generator`], for given latents `z` `[N, z_dim]`.
+    pub fn generator_on(
+        &self,
+        networks: &Networks,
+        z: &Tensor,
+        labels: Option<&Tensor>,
+        draws: &Draws,
+        at: StepPosition,
+    ) -> Result<GeneratorStep> {
+        let (fakes, w) = self.images(&networks.generator, z, labels, draws, at.lod)?;
+        let scores = networks.frozen_discriminator.forward_native(&fakes, at.lod, labels)?.score;
+        let loss = self.generator_loss.evaluate(&scores)?.mean_all()?;
+        let gradients = loss.backward()?;
+        Ok(GeneratorStep {
+            loss: scalar(&loss)?,
+            gradients: Gradients::of(&networks.generator_parameters, gradients),
+            w: w.detach(),
+        })
+    }
+
+    /// Images of latents, with style mixing and noise as in training, and the latents' `w`.
+    fn images(
+        &self,
+        generator: &Generator,
+        z: &Tensor,
+        labels: Option<&Tensor>,
+        draws: &Draws,
+        lod: f64,
+    ) -> Result<(Tensor, Tensor)> {
+        let w = generator.map(z, labels)?;
+        let mut ws = generator.broadcast(&w)?;
+        // Layers beyond the level of detail do not count as places to mix at.
+        let layers = generator.num_layers().saturating_sub(2 * lod.floor() as usize).max(2);
+        if let Some(crossover) = draws.crossover(self.mixing_probability, layers) {
+            let (n, dim) = z.dims2()?;
+            let second = generator.map(&draws.mixing_latents(n, dim, z.device())?, labels)?;
+            ws = mix(&ws, &generator.broadcast(&second)?, crossover)?;
+        }
+        let noise = self.noise.map_or(Noise::Const, |kind| draws.noise(kind));
+        Ok((generator.synthesis().forward_native(&ws, lod, &noise)?, w))
+    }
+
+    fn z_dim(&self, networks: &Networks) -> usize {
+        networks.generator.config().mapping.z_dim
+    }
+}
+
+fn scalar(x: &Tensor) -> Result<f64> {
+    x.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()
+}
