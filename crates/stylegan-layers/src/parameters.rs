@@ -76,6 +76,11 @@ impl Parameters {
         self.0.read().iter().map(|(n, v)| (n.clone(), v.clone())).collect()
     }
 
+    /// All values by name, untracked; they share the store's storage.
+    pub fn tensors(&self) -> BTreeMap<String, Tensor> {
+        self.all().into_iter().map(|(name, var)| (name, var.as_detached_tensor())).collect()
+    }
+
     /// The parameters that are trained, in the order of their names.
     pub fn trainable(&self) -> Vec<(String, Var)> {
         self.all().into_iter().filter(|(name, _)| !is_buffer(name)).collect()

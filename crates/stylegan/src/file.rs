@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use stylegan_checkpoint::CheckpointError;
 use stylegan_layers::{Parameters, shapes_of};
@@ -45,6 +45,16 @@ pub enum ModelError {
     },
 }
 
+/// The metadata from which a file is known to hold a generator of `config`.
+///
+/// # Errors
+/// If the configuration holds a number that JSON cannot.
+pub fn generator_metadata(
+    config: &GeneratorConfig,
+) -> Result<BTreeMap<String, String>, serde_json::Error> {
+    Ok(BTreeMap::from([(CONFIG_KEY.to_owned(), serde_json::to_string(config)?)]))
+}
+
 /// Writes a generator, atomically. `extra` is added to the metadata.
 ///
 /// # Errors
@@ -55,15 +65,10 @@ pub fn save_generator(
     parameters: &Parameters,
     extra: &BTreeMap<String, String>,
 ) -> Result<(), ModelError> {
-    let config = serde_json::to_string(config)
+    let mut metadata = generator_metadata(config)
         .map_err(|source| ModelError::Config { path: path.to_owned(), source })?;
-    let mut metadata = extra.clone();
-    metadata.insert(CONFIG_KEY.to_owned(), config);
-    let tensors: Vec<(String, Tensor)> = parameters
-        .all()
-        .into_iter()
-        .map(|(name, var)| (name, var.as_detached_tensor()))
-        .collect();
+    metadata.extend(extra.clone());
+    let tensors = parameters.tensors();
     let named = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
     Ok(stylegan_checkpoint::save(path, named, &metadata)?)
 }

@@ -26,7 +26,7 @@ mod generator;
 mod latents;
 
 pub use config::GeneratorConfig;
-pub use file::{ModelError, load_generator, save_generator};
+pub use file::{ModelError, generator_metadata, load_generator, save_generator};
 pub use generator::{GenerateOptions, Generator};
 pub use latents::{latents, lerp, slerp};
 pub use stylegan_discriminator::{

@@ -1,0 +1,143 @@
+//! What the parts of a run are configured with.
+
+use stylegan::{DiscriminatorConfig, Downscale, GeneratorConfig, MappingConfig, SynthesisConfig};
+use stylegan_losses::DiscriminatorLoss;
+use stylegan_progressive::{Schedule, ScheduleConfig};
+
+use super::{ConfigError, DiscriminatorLossKind, TrainConfig};
+use crate::average;
+use crate::optimizer::AdamConfig;
+use stylegan::Structure;
+
+impl TrainConfig {
+    /// Height and width of the images at full resolution.
+    pub fn image_size(&self) -> (usize, usize) {
+        let scale = self.network.resolution / 4;
+        (self.network.base[0] * scale, self.network.base[1] * scale)
+    }
+
+    /// The generator, for labels of `label_dim` components (0 for none).
+    pub fn generator_config(&self, label_dim: usize) -> GeneratorConfig {
+        let (n, g) = (&self.network, &self.generator);
+        GeneratorConfig {
+            mapping: MappingConfig {
+                z_dim: g.z_dim,
+                w_dim: g.w_dim,
+                hidden_dim: g.mapping_dim,
+                layers: g.mapping_layers,
+                lr_multiplier: g.mapping_lr_multiplier,
+                label_dim,
+                normalize_latents: g.normalize_latents,
+            },
+            synthesis: SynthesisConfig {
+                resolution: n.resolution,
+                base: n.base,
+                channels: n.channels,
+                w_dim: g.w_dim,
+                fmap_base: n.fmap_base,
+                fmap_decay: n.fmap_decay,
+                fmap_max: n.fmap_max,
+                use_styles: g.use_styles,
+                const_input: g.const_input,
+                use_noise: g.use_noise,
+                pixel_norm: g.pixel_norm,
+                instance_norm: g.instance_norm,
+                blur: g.blur,
+                fused_scale: n.fused_scale,
+                structure: n.structure,
+            },
+        }
+    }
+
+    /// The discriminator, for labels of `label_dim` components (0 for none).
+    pub fn discriminator_config(&self, label_dim: usize) -> DiscriminatorConfig {
+        let (n, d) = (&self.network, &self.discriminator);
+        DiscriminatorConfig {
+            resolution: n.resolution,
+            base: n.base,
+            channels: n.channels,
+            label_dim,
+            label_head: d.label_head,
+            fmap_base: n.fmap_base,
+            fmap_decay: n.fmap_decay,
+            fmap_max: n.fmap_max,
+            blur: d.blur,
+            downscale: Downscale::InConvolution,
+            mbstd_group_size: d.mbstd_group_size,
+            mbstd_features: d.mbstd_features,
+            structure: n.structure,
+        }
+    }
+
+    /// The schedule.
+    ///
+    /// # Errors
+    /// [`ConfigError::Schedule`].
+    pub fn schedule(&self) -> Result<Schedule, ConfigError> {
+        let (s, o) = (&self.schedule, &self.optimizer);
+        Ok(Schedule::new(ScheduleConfig {
+            resolution: self.network.resolution,
+            growing: self.network.structure == Structure::Growing,
+            initial_resolution: s.initial_resolution,
+            training_kimg: s.training_kimg,
+            transition_kimg: s.transition_kimg,
+            minibatch: s.minibatch,
+            minibatch_at: s.minibatch_at.clone(),
+            learning_rate: o.learning_rate,
+            learning_rate_at: o.learning_rate_at.clone(),
+            rampup_kimg: o.rampup_kimg,
+            tick_kimg: s.tick_kimg,
+            tick_kimg_at: s.tick_kimg_at.clone(),
+        })?)
+    }
+
+    /// The sizes of the parts in which a batch of `minibatch` images is computed at a resolution.
+    pub fn parts(&self, resolution: usize, minibatch: usize) -> Vec<usize> {
+        let limit = self.schedule.part_at.get_or(resolution, self.schedule.part);
+        if limit == 0 || limit >= minibatch {
+            return vec![minibatch];
+        }
+        let mut parts = vec![limit; minibatch / limit];
+        parts.extend((!minibatch.is_multiple_of(limit)).then_some(minibatch % limit));
+        parts
+    }
+
+    /// The discriminator's loss.
+    pub fn discriminator_loss(&self) -> DiscriminatorLoss {
+        let (lambda, target) = (self.loss.gp_lambda, self.loss.gp_target);
+        let drift = self.loss.drift;
+        match self.loss.discriminator {
+            DiscriminatorLossKind::Wgan => DiscriminatorLoss::Wgan { drift },
+            DiscriminatorLossKind::WganGp => DiscriminatorLoss::WganGp { lambda, target, drift },
+            DiscriminatorLossKind::Logistic => DiscriminatorLoss::Logistic,
+            DiscriminatorLossKind::Hinge => DiscriminatorLoss::Hinge,
+            DiscriminatorLossKind::HingeGp => DiscriminatorLoss::HingeGp { lambda, target },
+        }
+    }
+
+    /// The weights of R1 and R2 in a step: 0 between the steps that have them, and multiplied by the interval in those.
+    pub fn penalties(&self, step: u64) -> (f64, f64) {
+        let interval = self.loss.penalty_interval.max(1);
+        let weight = if step.is_multiple_of(interval) { interval as f64 } else { 0.0 };
+        (self.loss.r1_gamma * weight, self.loss.r2_gamma * weight)
+    }
+
+    /// Adam's numbers.
+    pub fn adam(&self) -> AdamConfig {
+        let o = &self.optimizer;
+        AdamConfig { beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon }
+    }
+
+    /// The weight that the moving average keeps after a batch.
+    pub fn average_decay(&self, minibatch: usize) -> f64 {
+        match self.average.decay {
+            0.0 => average::decay(minibatch, self.average.half_life_kimg),
+            decay => decay,
+        }
+    }
+
+    /// Real images to be seen in all.
+    pub fn total_images(&self) -> u64 {
+        (self.run.total_kimg * 1000.0).round() as u64
+    }
+}

@@ -1,0 +1,184 @@
+//! Layers, errors, presets.
+
+use stylegan::{FusedScale, GeneratorConfig, LabelHead};
+use stylegan_losses::DiscriminatorLoss;
+
+use super::*;
+
+fn error(setting: &str) -> ConfigError {
+    TrainConfig::default().set(setting).unwrap_err()
+}
+
+fn invalid(setting: &str) -> String {
+    let mut config = TrainConfig::default();
+    config.set(setting).unwrap();
+    config.validate().unwrap_err().to_string()
+}
+
+fn preset(name: &str) -> TrainConfig {
+    TrainConfig::preset(name).unwrap()
+}
+
+#[test]
+fn every_preset_is_valid_and_survives_toml() {
+    let faces = ["faces-32-a", "faces-32-b", "faces-64-c", "faces-32-e"];
+    for name in PRESETS.map(|(name, _)| name).into_iter().chain(faces) {
+        let config = preset(name);
+        config.validate().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let text = config.to_toml().unwrap();
+        assert_eq!(TrainConfig::from_toml(&text).unwrap(), config, "{name}\n{text}");
+    }
+}
+
+#[test]
+fn keys_are_laid_over_a_preset() {
+    let text = "preset = \"f\"\n[optimizer]\nlearning_rate = 0.004\nlearning_rate_at = {}\n\
+                [schedule]\nminibatch_at = { 8 = 64 }\ntraining_kimg = 300\n";
+    let mut config = TrainConfig::from_toml(text).unwrap();
+    let expected = preset("f");
+    assert_eq!(config.optimizer.learning_rate, 0.004);
+    assert!(config.optimizer.learning_rate_at.is_empty());
+    assert_eq!(config.schedule.training_kimg, 300.0);
+    assert_eq!(config.schedule.minibatch_at.iter().collect::<Vec<_>>(), [(8, 64)]);
+    assert_eq!(config.schedule.transition_kimg, expected.schedule.transition_kimg);
+    config.set("schedule.minibatch_at.16 = 32").unwrap();
+    config.set("generator.training_noise=perlin").unwrap();
+    config.set("run.grid=[3, 2]").unwrap();
+    config.set("data.source=my images/a=b").unwrap();
+    assert_eq!(config.schedule.minibatch_at.iter().count(), 2);
+    assert_eq!(config.generator.training_noise, TrainingNoise::Perlin);
+    assert_eq!((config.run.grid, config.data.source.as_str()), ([3, 2], "my images/a=b"));
+}
+
+#[test]
+fn unknown_keys_come_with_the_nearest() {
+    let unknown = |key: &str, nearest: Option<&str>| {
+        let expected =
+            ConfigError::UnknownKey { key: key.into(), nearest: nearest.map(str::to_owned) };
+        assert_eq!(error(&format!("{key}=1")), expected);
+        let mut config = TrainConfig::default();
+        assert_eq!(config.apply_toml(&format!("{key} = 1")), Err(expected));
+        assert_eq!(config, TrainConfig::default());
+    };
+    unknown("schedule.trainig_kimg", Some("schedule.training_kimg"));
+    unknown("r1_gamma", Some("loss.r1_gamma"));
+    unknown("optimizer.minibatch", Some("schedule.minibatch"));
+    unknown("loss.frobnicate", None);
+    unknown("schedule.minibatch.64", Some("schedule.minibatch"));
+    let mut config = TrainConfig::default();
+    let error = config.apply_toml("[optimiser]\n").unwrap_err();
+    assert!(error.to_string().contains("did you mean `optimizer`"), "{error}");
+    let error = TrainConfig::preset("face-32").unwrap_err();
+    assert!(error.to_string().contains("did you mean `faces-32`"), "{error}");
+    assert!(TrainConfig::preset("faces-32-g").is_err());
+    assert!(TrainConfig::from_toml("preset = 3").is_err());
+}
+
+#[test]
+fn wrong_values_are_named_and_change_nothing() {
+    for setting in [
+        "schedule.minibatch=many",
+        "schedule.minibatch=-1",
+        "schedule.minibatch_at={ large = 3 }",
+        "loss.generator=nonsense",
+        "run.grid=[1]",
+        "data.mirror=1",
+    ] {
+        let mut config = TrainConfig::default();
+        let error = config.set(setting).unwrap_err();
+        let (key, _) = setting.split_once('=').unwrap();
+        assert!(matches!(&error, ConfigError::BadValue { key: k, .. } if k == key), "{error}");
+        assert_eq!(config, TrainConfig::default());
+    }
+    assert!(matches!(error("schedule.minibatch"), ConfigError::Setting { .. }));
+    assert!(matches!(
+        TrainConfig::default().apply_toml("[loss\n"),
+        Err(ConfigError::Syntax { message }) if message.contains("line 1")
+    ));
+}
+
+#[test]
+fn impossible_values_are_named() {
+    for (setting, part) in [
+        ("network.resolution=48", "power of two"),
+        ("network.resolution=2048", "`network.resolution`"),
+        ("network.channels=2", "`network.channels`"),
+        ("network.base=[4, 0]", "base"),
+        ("network.fmap_base=4", "`network.fmap_base`"),
+        ("generator.mapping_layers=0", ""),
+        ("generator.z_dim=0", "z_dim"),
+        ("schedule.initial_resolution=12", "initial_resolution"),
+        ("schedule.minibatch=6", "mbstd_group_size"),
+        ("schedule.part=3", "mbstd_group_size"),
+        ("optimizer.beta2=1", "`optimizer.beta2`"),
+        ("optimizer.learning_rate=0", "learning_rate"),
+        ("loss.r1_gamma=-1", "`loss.r1_gamma`"),
+        ("loss.r1_gamma=nan", "`loss.r1_gamma`"),
+        ("run.name=\"a/b\"", "`run.name`"),
+        ("run.total_kimg=0", "`run.total_kimg`"),
+    ] {
+        if part.is_empty() {
+            // z and w are of one width here.
+            let mut config = TrainConfig::default();
+            config.set(setting).unwrap();
+            config.validate().unwrap();
+            continue;
+        }
+        let message = invalid(setting);
+        assert!(message.contains(part), "{setting}: {message}");
+    }
+}
+
+#[test]
+fn the_paper_configurations_have_their_flags() {
+    for (name, expected) in [
+        ("a", GeneratorConfig::config_a()),
+        ("b", GeneratorConfig::config_b()),
+        ("c", GeneratorConfig::config_c()),
+        ("d", GeneratorConfig::config_d()),
+        ("e", GeneratorConfig::config_f()),
+        ("f", GeneratorConfig::config_f()),
+    ] {
+        let mut found = preset(name).generator_config(0);
+        if name == "a" {
+            assert_eq!(found.synthesis.fused_scale, FusedScale::True);
+            found.synthesis.fused_scale = expected.synthesis.fused_scale;
+        }
+        assert_eq!(found, expected, "{name}");
+    }
+    let mixing = ["d", "e", "f"].map(|name| preset(name).generator.mixing_probability);
+    assert_eq!(mixing, [0.0, 0.0, 0.9]);
+    let a = preset("a");
+    assert_eq!(a.discriminator_loss(), DiscriminatorLoss::WGAN_GP);
+    assert_eq!((a.run.total_kimg, a.schedule.initial_resolution), (12_000.0, 4));
+    assert_eq!(a.discriminator_config(0).label_head, LabelHead::AcGan);
+    assert_eq!((a.average_decay(4), preset("f").average_decay(10_000)), (0.999, 0.5));
+    assert_eq!(preset("faces-32-b").run.name, "faces-32-b");
+    assert_eq!(preset("ffhq-1024").schedule().unwrap().at(0).minibatch, 256);
+}
+
+#[test]
+fn batches_are_split_into_parts() {
+    let mut config = preset("ffhq-1024");
+    assert_eq!(config.parts(1024, 32), [4; 8]);
+    assert_eq!(config.parts(8, 256), [32; 8]);
+    config.schedule.part = 5;
+    assert_eq!(config.parts(1024, 12), [5, 5, 2]);
+    assert_eq!(config.parts(1024, 5), [5]);
+    config.schedule.part = 0;
+    assert_eq!(config.parts(1024, 32), [32]);
+}
+
+#[test]
+fn penalties_have_the_same_mean_at_any_interval() {
+    let mut config = TrainConfig::default();
+    config.loss.r2_gamma = 3.0;
+    for interval in [1, 4] {
+        config.loss.penalty_interval = interval;
+        let sum = (0..8)
+            .map(|step| config.penalties(step))
+            .fold((0.0, 0.0), |sum, (r1, r2)| (sum.0 + r1, sum.1 + r2));
+        assert_eq!(sum, (8.0 * config.loss.r1_gamma, 24.0));
+    }
+    assert_eq!(config.penalties(1), (0.0, 0.0));
+}

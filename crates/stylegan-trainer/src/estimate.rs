@@ -1,0 +1,179 @@
+//! What a run will take, before it starts: parameters, memory, time.
+//!
+//! Parameters are exact. Memory and time follow from the shapes of the layers and are meant for "does it fit" and "minutes
+//! or days": see [`Estimate`].
+
+use std::time::Duration;
+
+use stylegan_losses::DiscriminatorLoss;
+use stylegan_progressive::{Schedule, State};
+
+use crate::config::{ConfigError, TrainConfig};
+
+mod machine;
+mod shapes;
+
+pub use machine::Machine;
+use shapes::Shapes;
+
+/// What a run will take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Trained scalars of the generator.
+    pub generator_parameters: usize,
+    /// Trained scalars of the discriminator.
+    pub discriminator_parameters: usize,
+    /// Bytes that stay all along: weights, gradients, Adam's moments, the moving average.
+    pub parameter_bytes: u64,
+    /// Bytes of activations in the largest step.
+    pub activation_bytes: u64,
+    /// Floating-point operations of the whole run.
+    pub operations: f64,
+    /// Time of the whole run, if a [`Machine`] was given.
+    pub time: Option<Duration>,
+}
+
+impl Estimate {
+    /// Bytes in all.
+    pub fn bytes(&self) -> u64 {
+        self.parameter_bytes + self.activation_bytes
+    }
+}
+
+/// The work of a run as a function of the images seen: for its estimate, and for the time that remains, which the pace at
+/// 8x8 would tell badly.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    config: TrainConfig,
+    schedule: Schedule,
+    shapes: Shapes,
+}
+
+/// The work of training on one real image.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Work {
+    /// Floating-point operations of convolutions and matrix products.
+    operations: f64,
+    /// Bytes moved by everything else.
+    bytes: f64,
+}
+
+impl Work {
+    fn times(self, factor: f64) -> Self {
+        Self { operations: self.operations * factor, bytes: self.bytes * factor }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { operations: self.operations + other.operations, bytes: self.bytes + other.bytes }
+    }
+
+    fn seconds(self, machine: &Machine) -> f64 {
+        self.operations / machine.operations_per_second + self.bytes / machine.bytes_per_second
+    }
+}
+
+impl Workload {
+    /// The workload of a valid configuration, with labels of `label_dim` components.
+    ///
+    /// # Errors
+    /// [`ConfigError::Schedule`].
+    pub fn new(config: &TrainConfig, label_dim: usize) -> Result<Self, ConfigError> {
+        let schedule = config.schedule()?;
+        let generator = config.generator_config(label_dim);
+        let shapes = Shapes::new(&generator, &config.discriminator_config(label_dim));
+        Ok(Self { config: config.clone(), schedule, shapes })
+    }
+
+    /// The estimate of the whole run, with its time on `machine`.
+    pub fn estimate(&self, machine: Option<&Machine>) -> Estimate {
+        let (generator, discriminator) = self.shapes.parameters();
+        let moments = if self.config.optimizer.beta1 == 0.0 { 1 } else { 2 };
+        // Weights, gradients and moments of both; the generator's average.
+        let scalars = (generator + discriminator) * (2 + moments) + generator;
+        let largest = self.phases().map(|(_, _, state)| self.activations(&state)).max();
+        let work = self.work(0, self.config.total_images());
+        Estimate {
+            generator_parameters: generator,
+            discriminator_parameters: discriminator,
+            parameter_bytes: 4 * scalars as u64,
+            activation_bytes: largest.unwrap_or(0),
+            operations: work.operations,
+            time: machine.map(|machine| Duration::from_secs_f64(work.seconds(machine))),
+        }
+    }
+
+    /// The time that remains at `images` real images, when the images from `since` on took `elapsed`. None before there is
+    /// anything to go by.
+    pub fn remaining(&self, since: u64, images: u64, elapsed: Duration) -> Option<Duration> {
+        // Only the ratio of operations to bytes matters here, not the machine.
+        let machine = Machine::TYPICAL;
+        let done = self.work(since, images).seconds(&machine);
+        let left = self.work(images, self.config.total_images()).seconds(&machine);
+        (done > 0.0).then(|| elapsed.mul_f64(left / done))
+    }
+
+    /// The work from `from` to `to` real images.
+    fn work(&self, from: u64, to: u64) -> Work {
+        let parts = self.phases().map(|(start, end, state)| {
+            let images = end.min(to).saturating_sub(start.max(from));
+            self.per_image(&state).times(images as f64)
+        });
+        parts.fold(Work::default(), Work::plus)
+    }
+
+    /// First and last image, and a state, of each stretch of the schedule.
+    fn phases(&self) -> impl Iterator<Item = (u64, u64, State)> {
+        let total = self.config.total_images();
+        let phases = self.schedule.phases();
+        let ends: Vec<u64> =
+            phases.iter().skip(1).map(|(start, _)| *start).chain([u64::MAX]).collect();
+        let phases = phases.into_iter().zip(ends).map(|((start, state), end)| (start, end, state));
+        phases.filter(move |(start, _, _)| *start < total)
+    }
+
+    /// The mean share of steps that have R1, and R2.
+    fn penalty_shares(&self) -> [f64; 2] {
+        let share = 1.0 / self.config.loss.penalty_interval.max(1) as f64;
+        let of = |gamma: f64| if gamma == 0.0 { 0.0 } else { share };
+        [of(self.config.loss.r1_gamma), of(self.config.loss.r2_gamma)]
+    }
+
+    fn has_gradient_penalty(&self) -> bool {
+        matches!(
+            self.config.discriminator_loss(),
+            DiscriminatorLoss::WganGp { .. } | DiscriminatorLoss::HingeGp { .. }
+        )
+    }
+
+    fn per_image(&self, state: &State) -> Work {
+        let (generator, discriminator) = self.shapes.forward(state.level);
+        // A pass backwards is two passes forwards: to the input and to the weights. An input gradient is one, and its own
+        // pass backwards two.
+        let penalties: f64 = self.penalty_shares().iter().sum::<f64>() * 3.0;
+        let gradient_penalty = if self.has_gradient_penalty() { 6.0 } else { 0.0 };
+        // The discriminator's step: images, scores of both kinds and back. The generator's: forwards and back, through the
+        // discriminator to the images only.
+        let g = 1.0 + 3.0;
+        let d = 6.0 + penalties + gradient_penalty + 2.0;
+        let forward = generator.times(g).plus(discriminator.times(d));
+        // The optimizers and the average pass over all parameters once a batch: read and write, five arrays.
+        let (generator, discriminator) = self.shapes.parameters();
+        let update = (generator + discriminator) as f64 * 4.0 * 7.0 / state.minibatch as f64;
+        forward.plus(Work { operations: 0.0, bytes: update })
+    }
+
+    /// Bytes of activations kept for the pass backwards, in the larger of the two steps.
+    fn activations(&self, state: &State) -> u64 {
+        let part = self.config.parts(state.resolution, state.minibatch).into_iter().max();
+        let (generator, discriminator) = self.shapes.activations(state.level);
+        let [r1, r2] = self.penalty_shares().map(|share| if share > 0.0 { 1 } else { 0 });
+        // An input gradient keeps about as much as the pass that it differentiates.
+        let gp = if self.has_gradient_penalty() { 2 } else { 0 };
+        let discriminator_step = discriminator * (2 + r1 + r2 + gp);
+        let generator_step = generator + discriminator;
+        4 * (part.unwrap_or(0) * discriminator_step.max(generator_step)) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests;

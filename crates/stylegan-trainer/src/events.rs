@@ -1,0 +1,139 @@
+//! What a run tells whoever watches it.
+
+mod display;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::estimate::Estimate;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// Everything is ready; the first step follows.
+    Started(Started),
+    /// A step was done. These come often; whoever shows them may leave some out.
+    Step(Progress),
+    /// A tick is over: the same numbers, as means over the tick, as written to `stats.jsonl`.
+    Tick(Progress),
+    /// A snapshot was written.
+    Snapshot {
+        /// Its folder.
+        path: PathBuf,
+        /// Real images seen.
+        images: u64,
+    },
+    /// A grid of images was written.
+    Grid {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A step was skipped, because a gradient was not finite.
+    Skipped {
+        /// Real images seen.
+        images: u64,
+        /// The parameter whose gradient it was.
+        parameter: String,
+        /// How many steps were skipped one after another.
+        in_a_row: usize,
+    },
+    /// Too many steps in a row were skipped; training goes on from an earlier snapshot.
+    RolledBack {
+        /// Real images seen before.
+        from: u64,
+        /// Real images that the snapshot had seen.
+        to: u64,
+    },
+    /// Something that the user should know.
+    Warning(String),
+    /// The run ended.
+    Finished(Finished),
+}
+
+/// How a run begins.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The run directory.
+    pub run: PathBuf,
+    /// Real images seen by the run that is resumed.
+    pub resumed_from: Option<u64>,
+    /// Real images to be seen in all.
+    pub total: u64,
+    /// The data set in words.
+    pub dataset: String,
+    /// What the run will take.
+    pub estimate: Estimate,
+}
+
+/// The numbers of a step, or of a tick.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Progress {
+    /// Real images seen.
+    pub images: u64,
+    /// Real images to be seen in all.
+    pub total: u64,
+    /// Level of detail.
+    pub lod: f64,
+    /// Resolution of the newest block.
+    pub resolution: usize,
+    /// Images a batch.
+    pub minibatch: usize,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// The generator's loss.
+    pub generator_loss: f64,
+    /// The discriminator's loss, with penalties.
+    pub discriminator_loss: f64,
+    /// Mean score of real images.
+    pub real_score: f64,
+    /// Mean score of generated images.
+    pub fake_score: f64,
+    /// The penalties' share of the discriminator's loss.
+    pub penalty: f64,
+    /// Steps skipped so far, because a gradient was not finite.
+    pub skipped: u64,
+    /// Real images a second.
+    pub images_per_second: f64,
+    /// Seconds that the run took so far, without interruptions.
+    pub seconds: f64,
+    /// Seconds that remain, as far as can be told.
+    pub eta_seconds: Option<f64>,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The run directory.
+    pub run: PathBuf,
+    /// Real images seen.
+    pub images: u64,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+    /// Time spent in this session.
+    pub time: Duration,
+}
+
+/// Whoever watches a run: the command line's printer, a test, a program that trains.
+///
+/// A closure that takes `&Event` is an observer.
+pub trait Observer {
+    /// Takes notice of an event. Called between steps, by the thread that trains: it should return soon.
+    fn notice(&mut self, event: &Event);
+}
+
+impl<F: FnMut(&Event)> Observer for F {
+    fn notice(&mut self, event: &Event) {
+        self(event);
+    }
+}
+
+/// An observer that does not look.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn notice(&mut self, _: &Event) {}
+}

@@ -1,0 +1,24 @@
+//! Training: composition of the networks, the data, the losses and the schedule into runs.
+
+mod draws;
+mod gradients;
+mod networks;
+mod reals;
+mod slices;
+mod step;
+mod training;
+
+pub mod average;
+pub mod config;
+pub mod estimate;
+pub mod events;
+pub mod grid;
+pub mod optimizer;
+pub mod run_dir;
+pub mod tensorboard;
+
+pub use draws::{Draws, Half};
+pub use gradients::Gradients;
+pub use networks::Networks;
+pub use training::{TrainError, Training};
+pub use step::{DiscriminatorStep, GeneratorStep, StepPosition, StepSettings};

@@ -1,0 +1,287 @@
+//! The training loop of one run: from a configuration, a data set and a run directory to a trained
+//! generator, with complete resume.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use candle_core::Device;
+use stylegan_dataset::{Dataset, Loader, LoaderConfig};
+use stylegan_progressive::{Schedule, State};
+
+use crate::config::TrainConfig;
+use crate::estimate::{Machine, Workload};
+use crate::events::{Event, Finished, Observer, Started};
+use crate::networks::Networks;
+use crate::optimizer::Adam;
+use crate::run_dir::RunDir;
+
+mod error;
+mod iteration;
+mod pictures;
+mod position;
+mod recorder;
+mod snapshot;
+
+pub use error::TrainError;
+use position::Position;
+use recorder::Recorder;
+
+/// Roll-backs without a finished tick in between before a run gives up.
+const MAX_ROLLBACKS: u64 = 5;
+
+/// A run in a state from which it can go on: new, or resumed from its last snapshot.
+pub struct Training {
+    config: TrainConfig,
+    schedule: Schedule,
+    workload: Workload,
+    label_dim: usize,
+    networks: Networks,
+    generator_optimizer: Adam,
+    discriminator_optimizer: Adam,
+    loader: Loader,
+    run: RunDir,
+    position: Position,
+    recorder: Recorder,
+    resumed_from: Option<u64>,
+    warnings: Vec<String>,
+    device: Device,
+}
+
+/// Whether the loop goes on.
+enum Flow {
+    Continue,
+    Stop,
+}
+
+impl Training {
+    /// Prepares a run in `run`: begins it, or resumes it from its newest whole snapshot. Labels
+    /// are used where the configuration says so.
+    ///
+    /// # Errors
+    /// A configuration or data set that does not fit, and files that cannot be read or written.
+    pub fn new(
+        config: TrainConfig,
+        dataset: Arc<dyn Dataset>,
+        run: RunDir,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        check_images(&config, dataset.as_ref())?;
+        let label_dim = if config.data.labels { dataset.label_dim() } else { 0 };
+        if config.data.labels && label_dim == 0 {
+            return Err(TrainError::NoLabels { dataset: dataset.describe() });
+        }
+        let networks = Networks::new(
+            &config.generator_config(label_dim),
+            &config.discriminator_config(label_dim),
+            config.run.seed,
+            device,
+        )?;
+        let loader_config = LoaderConfig {
+            seed: config.run.seed,
+            mirror: config.data.mirror,
+            workers: config.data.workers,
+            ..LoaderConfig::default()
+        };
+        let mut training = Self {
+            schedule: config.schedule()?,
+            workload: Workload::new(&config, label_dim)?,
+            label_dim,
+            networks,
+            generator_optimizer: Adam::new(config.adam()),
+            discriminator_optimizer: Adam::new(config.adam()),
+            position: Position::new(dataset.fingerprint()),
+            warnings: dataset.warnings(),
+            loader: Loader::new(dataset, loader_config)?,
+            recorder: Recorder::default(),
+            resumed_from: None,
+            device: device.clone(),
+            config,
+            run,
+        };
+        if training.run.is_begun() {
+            training.resume()?;
+        }
+        // Also on resume: settings that may change between sessions (the total, say) are those of
+        // the last one.
+        training.run.write_config(&training.config.to_toml()?)?;
+        training.loader.seek(training.position.images);
+        training.recorder.open(&training.run, training.position.images, &training.config)?;
+        Ok(training)
+    }
+
+    /// The networks as they stand.
+    pub fn networks(&self) -> &Networks {
+        &self.networks
+    }
+
+    /// Real images seen.
+    pub fn images(&self) -> u64 {
+        self.position.images
+    }
+
+    /// Trains until the configured number of images has been seen or `stop` is set; either way, a
+    /// snapshot is written at the end.
+    ///
+    /// # Errors
+    /// What keeps the run from going on; its snapshots stay.
+    pub fn run(
+        &mut self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Finished, TrainError> {
+        let start = Instant::now();
+        let (session_images, session_seconds) = (self.position.images, self.position.seconds);
+        self.begin(observer)?;
+        let total = self.config.total_images();
+        let mut stopped = false;
+        while self.position.images < total {
+            if stop.load(Ordering::Relaxed) {
+                stopped = true;
+                break;
+            }
+            self.position.seconds = session_seconds + start.elapsed().as_secs_f64();
+            let state = self.look_at_schedule();
+            let progress = self.iteration(&state, observer)?;
+            let Some(mut progress) = progress else { continue };
+            let elapsed = start.elapsed();
+            let remaining = self.workload.remaining(session_images, self.position.images, elapsed);
+            progress.eta_seconds = remaining.map(|time| time.as_secs_f64());
+            progress.seconds = session_seconds + elapsed.as_secs_f64();
+            self.position.seconds = progress.seconds;
+            observer.notice(&Event::Step(self.recorder.step(progress)));
+            if let Flow::Stop = self.finish_tick(&state, total, observer)? {
+                break;
+            }
+        }
+        // The end of the last tick has written one already.
+        if stopped {
+            self.snapshot_or_error(observer)?;
+        }
+        let finished = Finished {
+            run: self.run.path().to_owned(),
+            images: self.position.images,
+            stopped,
+            time: start.elapsed(),
+        };
+        self.tell(observer, Event::Finished(finished.clone()))?;
+        Ok(finished)
+    }
+
+    /// Announces the run and shows what it begins with.
+    fn begin(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let machine = Machine::measure(&self.device)?;
+        let started = Started {
+            run: self.run.path().to_owned(),
+            resumed_from: self.resumed_from,
+            total: self.config.total_images(),
+            dataset: self.loader.dataset().describe(),
+            estimate: self.workload.estimate(Some(&machine)),
+        };
+        self.tell(observer, Event::Started(started))?;
+        for warning in std::mem::take(&mut self.warnings) {
+            self.tell(observer, Event::Warning(warning))?;
+        }
+        if self.resumed_from.is_none() {
+            self.write_reals(observer)?;
+            self.write_fakes(observer)?;
+        }
+        Ok(())
+    }
+
+    /// The schedule's state, looked up every `minibatch_repeats` steps as in the official loop,
+    /// and the optimizers reset where it asks for that.
+    fn look_at_schedule(&mut self) -> State {
+        if self.position.repeats_left == 0 {
+            let before = self.schedule.at(self.position.scheduled_at);
+            let now = self.schedule.at(self.position.images);
+            let resets = self.config.optimizer.reset_at_new_lod && now.resets_optimizer(&before);
+            if resets && self.position.step > 0 {
+                self.generator_optimizer.reset();
+                self.discriminator_optimizer.reset();
+            }
+            self.position.scheduled_at = self.position.images;
+            self.position.repeats_left = self.config.schedule.minibatch_repeats.max(1) as u64;
+        }
+        self.position.repeats_left -= 1;
+        self.schedule.at(self.position.scheduled_at)
+    }
+
+    /// At the end of a tick, or of the run: numbers, pictures, a snapshot.
+    fn finish_tick(
+        &mut self,
+        state: &State,
+        total: u64,
+        observer: &mut dyn Observer,
+    ) -> Result<Flow, TrainError> {
+        let last = self.position.images >= total;
+        let tick_images = (state.tick_kimg * 1000.0).max(1.0) as u64;
+        if !last && self.position.images < self.position.tick_start + tick_images {
+            return Ok(Flow::Continue);
+        }
+        self.position.tick += 1;
+        self.position.tick_start = self.position.images;
+        self.position.rollbacks_in_a_row = 0;
+        if let Some(mean) = self.recorder.finish_tick()? {
+            self.tell(observer, Event::Tick(mean))?;
+        }
+        if last || self.position.tick.is_multiple_of(self.config.run.image_ticks.max(1)) {
+            self.write_fakes(observer)?;
+        }
+        if last {
+            self.snapshot_or_error(observer)?;
+            return Ok(Flow::Stop);
+        }
+        let ticks = self.config.run.snapshot_ticks.max(1);
+        if self.position.tick == 1 || self.position.tick.is_multiple_of(ticks) {
+            // A full disk is no reason to lose what is in memory: the run goes on, and says so.
+            if let Err(error) = self.snapshot_or_error(observer) {
+                let warning = format!("no snapshot was written: {}", chain(&error));
+                self.tell(observer, Event::Warning(warning))?;
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn snapshot_or_error(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let path = self.write_snapshot()?;
+        self.tell(observer, Event::Snapshot { path, images: self.position.images })
+    }
+
+    /// Tells the observer, and the log what it would show.
+    fn tell(&self, observer: &mut dyn Observer, event: Event) -> Result<(), TrainError> {
+        observer.notice(&event);
+        let time = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
+        // A log that cannot be written must not end a run that otherwise can go on.
+        if let Err(error) = self.run.log(&format!("{time} {event}")) {
+            observer.notice(&Event::Warning(chain(&error)));
+        }
+        Ok(())
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn check_images(config: &TrainConfig, dataset: &dyn Dataset) -> Result<(), TrainError> {
+    let (height, width) = config.image_size();
+    let channels = config.network.channels;
+    if dataset.resolution() != (height, width) || dataset.channels() != channels {
+        let (h, w) = dataset.resolution();
+        return Err(TrainError::Images {
+            found: format!("{h} x {w} with {} channels", dataset.channels()),
+            expected: format!("{height} x {width} with {channels} channels"),
+        });
+    }
+    Ok(())
+}
+

@@ -1,0 +1,206 @@
+//! One step of the loop: discriminator, moving average, generator, in the official order.
+
+use candle_core::{Result, Tensor};
+use stylegan::updated_average;
+use stylegan_dataset::Batch;
+use stylegan_progressive::State;
+
+use super::{MAX_ROLLBACKS, TrainError, Training};
+use crate::average;
+use crate::events::{Event, Observer, Progress};
+use crate::gradients::Gradients;
+use crate::optimizer::StepOutcome;
+use crate::reals;
+use crate::step::{StepPosition, StepSettings};
+
+/// Means over the parts of a batch.
+#[derive(Default)]
+struct Means {
+    generator_loss: f64,
+    discriminator_loss: f64,
+    real_score: f64,
+    fake_score: f64,
+    penalty: f64,
+}
+
+impl Training {
+    /// Trains both networks on one batch; `None` where the run went back to a snapshot instead.
+    pub(super) fn iteration(
+        &mut self,
+        state: &State,
+        observer: &mut dyn Observer,
+    ) -> std::result::Result<Option<Progress>, TrainError> {
+        let batch = self.loader.next_batch(state.minibatch)?;
+        let parts = self.config.parts(state.resolution, state.minibatch);
+        let settings = self.settings();
+        let mut means = Means::default();
+
+        let gradients = self.discriminator_half(&settings, &batch, &parts, state, &mut means)?;
+        let outcome = self.discriminator_optimizer.step(
+            &self.networks.discriminator_parameters,
+            &gradients,
+            state.learning_rate,
+        )?;
+        drop(gradients);
+        let decay = self.config.average_decay(state.minibatch);
+        let networks = &self.networks;
+        average::update(&networks.average_parameters, &networks.generator_parameters, decay)?;
+        let first = skipped(outcome);
+
+        let gradients = self.generator_half(&settings, &batch, &parts, state, &mut means)?;
+        let outcome = self.generator_optimizer.step(
+            &self.networks.generator_parameters,
+            &gradients,
+            state.learning_rate,
+        )?;
+        self.position.step += 1;
+        self.position.images += state.minibatch as u64;
+        if self.count_skips(first.or(skipped(outcome)), observer)? {
+            return Ok(None);
+        }
+        Ok(Some(Progress {
+            images: self.position.images,
+            total: self.config.total_images(),
+            lod: state.lod,
+            resolution: state.resolution,
+            minibatch: state.minibatch,
+            learning_rate: state.learning_rate,
+            generator_loss: means.generator_loss,
+            discriminator_loss: means.discriminator_loss,
+            real_score: means.real_score,
+            fake_score: means.fake_score,
+            penalty: means.penalty,
+            skipped: self.position.skipped,
+            images_per_second: 0.0,
+            seconds: 0.0,
+            eta_seconds: None,
+        }))
+    }
+
+    fn settings(&self) -> StepSettings {
+        let (r1_gamma, r2_gamma) = self.config.penalties(self.position.step);
+        StepSettings {
+            generator_loss: self.config.loss.generator,
+            discriminator_loss: self.config.discriminator_loss(),
+            r1_gamma,
+            r2_gamma,
+            mixing_probability: self.config.generator.mixing_probability,
+            noise: self.config.generator.training_noise.kind(),
+            seed: self.position.seed(self.config.run.seed),
+        }
+    }
+
+    fn discriminator_half(
+        &self,
+        settings: &StepSettings,
+        batch: &Batch,
+        parts: &[usize],
+        state: &State,
+        means: &mut Means,
+    ) -> std::result::Result<Gradients, TrainError> {
+        let halvings = state.lod.floor() as usize;
+        let shape = (batch.n, batch.channels, batch.height, batch.width);
+        let fade = state.lod.fract();
+        let reals = reals::process(&batch.images, shape, halvings, fade, &self.device)?;
+        let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
+        for (part, (start, size)) in starts(parts).enumerate() {
+            let at = StepPosition { step: self.position.step, part, lod: state.lod };
+            let labels = self.labels(batch, start, size)?;
+            let reals = reals.narrow(0, start, size)?;
+            let step = settings.discriminator(&self.networks, &reals, labels.as_ref(), at)?;
+            let weight = size as f64 / batch.n as f64;
+            gradients.accumulate(step.gradients, weight)?;
+            means.discriminator_loss += step.loss * weight;
+            means.real_score += step.real_score * weight;
+            means.fake_score += step.fake_score * weight;
+            means.penalty += step.penalty * weight;
+            ws.push(step.w);
+        }
+        self.update_w_average(&ws)?;
+        Ok(gradients)
+    }
+
+    fn generator_half(
+        &self,
+        settings: &StepSettings,
+        batch: &Batch,
+        parts: &[usize],
+        state: &State,
+        means: &mut Means,
+    ) -> std::result::Result<Gradients, TrainError> {
+        let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
+        for (part, (start, size)) in starts(parts).enumerate() {
+            let at = StepPosition { step: self.position.step, part, lod: state.lod };
+            let labels = self.labels(batch, start, size)?;
+            let step = settings.generator(&self.networks, size, labels.as_ref(), at)?;
+            let weight = size as f64 / batch.n as f64;
+            gradients.accumulate(step.gradients, weight)?;
+            means.generator_loss += step.loss * weight;
+            ws.push(step.w);
+        }
+        self.update_w_average(&ws)?;
+        Ok(gradients)
+    }
+
+    /// Moves the average of w, as every training pass of the generator does.
+    fn update_w_average(&self, ws: &[Tensor]) -> Result<()> {
+        let Some(w_avg) = self.networks.generator_parameters.get("w_avg") else { return Ok(()) };
+        let decay = self.config.generator.w_average_decay;
+        let updated = updated_average(&w_avg.as_detached_tensor(), &Tensor::cat(ws, 0)?, decay)?;
+        // A batch that is not finite would stay in the average for good.
+        let sum = updated.sqr()?.sum_all()?.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
+        if sum.is_finite() { w_avg.set(&updated) } else { Ok(()) }
+    }
+
+    /// The labels of a part of a batch, which generated images share; none without labels.
+    fn labels(&self, batch: &Batch, start: usize, size: usize) -> Result<Option<Tensor>> {
+        let dim = self.label_dim;
+        if dim == 0 {
+            return Ok(None);
+        }
+        let labels = batch.labels[start * dim..(start + size) * dim].to_vec();
+        Tensor::from_vec(labels, (size, dim), &self.device).map(Some)
+    }
+
+    /// Counts a step that was skipped; after too many in a row, goes back to the last snapshot
+    /// and says so with `true`.
+    fn count_skips(
+        &mut self,
+        parameter: Option<String>,
+        observer: &mut dyn Observer,
+    ) -> std::result::Result<bool, TrainError> {
+        let Some(parameter) = parameter else {
+            self.position.skipped_in_a_row = 0;
+            return Ok(false);
+        };
+        self.position.skipped += 1;
+        self.position.skipped_in_a_row += 1;
+        let (images, in_a_row) = (self.position.images, self.position.skipped_in_a_row);
+        self.tell(observer, Event::Skipped { images, parameter, in_a_row })?;
+        if in_a_row < self.config.run.rollback_after.max(1) {
+            return Ok(false);
+        }
+        if self.position.rollbacks_in_a_row >= MAX_ROLLBACKS {
+            return Err(TrainError::Diverged { images });
+        }
+        self.roll_back()?;
+        self.tell(observer, Event::RolledBack { from: images, to: self.position.images })?;
+        Ok(true)
+    }
+}
+
+fn skipped(outcome: StepOutcome) -> Option<String> {
+    match outcome {
+        StepOutcome::Updated => None,
+        StepOutcome::Skipped { parameter } => Some(parameter),
+    }
+}
+
+/// The first index and the size of each part.
+fn starts(parts: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+    parts.iter().scan(0, |start, &size| {
+        let part = (*start, size);
+        *start += size;
+        Some(part)
+    })
+}
