@@ -1,0 +1,144 @@
+//! Batches in a shuffled order that depends on nothing but a seed and a position.
+
+mod batch;
+mod order;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::sync::Arc;
+
+use stylegan_ops::random::Stream;
+
+pub use batch::Batch;
+pub use order::Order;
+
+use crate::dataset::Dataset;
+use crate::error::DatasetError;
+use worker::Pool;
+
+/// Purpose of the stream that decides what is mirrored.
+const MIRROR: u32 = 0x4D49_5252;
+
+/// How batches are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoaderConfig {
+    /// Decides the order of every epoch and what is mirrored; 0 by default.
+    pub seed: u64,
+    /// Mirror every other picture, at random; false by default.
+    pub mirror: bool,
+    /// Threads that prepare pictures ahead; with 0, pictures are made when they are asked for.
+    /// 2 by default. What is delivered does not depend on it.
+    pub workers: usize,
+    /// How many pictures may be ahead, finished or in work: the bound on memory; 256 by default.
+    pub prefetch: usize,
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        Self { seed: 0, mirror: false, workers: 2, prefetch: 256 }
+    }
+}
+
+/// Delivers the pictures of a data set epoch after epoch, each once an epoch, in an order of its
+/// own each epoch.
+///
+/// Position p is picture p mod len of epoch p / len: any position can be gone to at once, and
+/// nothing has to be saved but the number of pictures delivered.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use stylegan_dataset::{Faces, FacesConfig, Loader, LoaderConfig};
+/// let faces = Faces::new(FacesConfig { count: 10, ..FacesConfig::default() })?;
+/// let mut loader = Loader::new(Arc::new(faces), LoaderConfig::default())?;
+/// let first = loader.next_batch(4)?;
+/// loader.seek(0);
+/// assert_eq!(loader.next_batch(4)?.images, first.images);
+/// # Ok::<(), stylegan_dataset::DatasetError>(())
+/// ```
+pub struct Loader {
+    dataset: Arc<dyn Dataset>,
+    config: LoaderConfig,
+    order: Order,
+    pool: Option<Pool>,
+    position: u64,
+}
+
+impl Loader {
+    /// Starts at position 0. Threads start with the first batch.
+    ///
+    /// # Errors
+    /// If the data set is empty.
+    pub fn new(dataset: Arc<dyn Dataset>, config: LoaderConfig) -> Result<Self, DatasetError> {
+        if dataset.is_empty() {
+            return Err(DatasetError::NoImages);
+        }
+        let order = Order::new(config.seed, dataset.len());
+        Ok(Self { dataset, config, order, pool: None, position: 0 })
+    }
+
+    /// Goes to a position: how many pictures count as delivered.
+    pub fn seek(&mut self, position: u64) {
+        self.position = position;
+        if let Some(pool) = &self.pool {
+            pool.restart(position);
+        }
+    }
+
+    /// How many pictures have been delivered, counted from position 0.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The data set.
+    pub fn dataset(&self) -> &Arc<dyn Dataset> {
+        &self.dataset
+    }
+
+    /// The next `n` pictures. The number may differ from call to call.
+    ///
+    /// # Errors
+    /// If a picture cannot be read; the error names it. The position stays, so that another call
+    /// tries again.
+    pub fn next_batch(&mut self, n: usize) -> Result<Batch, DatasetError> {
+        let mut batch = Batch::empty(self.dataset.as_ref(), self.position, n);
+        let filled = self.fill(&mut batch, n);
+        match filled {
+            Ok(()) => {
+                self.position += n as u64;
+                Ok(batch)
+            }
+            Err(error) => {
+                self.seek(self.position);
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&mut self, batch: &mut Batch, n: usize) -> Result<(), DatasetError> {
+        for position in (self.position..).take(n) {
+            let index = self.order.index(position);
+            let sample = match self.pool()? {
+                Some(pool) => pool.take()?,
+                None => self.dataset.get(index)?,
+            };
+            batch.push(self.dataset.as_ref(), index, sample, self.mirrored(position));
+        }
+        Ok(())
+    }
+
+    /// The threads, started when first needed; `None` if there are to be none.
+    fn pool(&mut self) -> Result<Option<&Pool>, DatasetError> {
+        if self.pool.is_none() && self.config.workers > 0 {
+            let LoaderConfig { workers, prefetch, .. } = self.config;
+            let dataset = Arc::clone(&self.dataset);
+            self.pool = Some(Pool::start(dataset, self.order, workers, prefetch, self.position)?);
+        }
+        Ok(self.pool.as_ref())
+    }
+
+    fn mirrored(&self, position: u64) -> bool {
+        self.config.mirror && Stream::new(self.config.seed, 0, MIRROR).bits_at(position)[0] & 1 == 1
+    }
+}
