@@ -51,7 +51,7 @@ pub enum CheckpointError {
         /// The tensor.
         name: String,
         /// Why.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
     /// Two tensors to be saved have the same name, or one has a name that the format reserves.
     #[error("tensor name `{name}` is taken twice or reserved")]

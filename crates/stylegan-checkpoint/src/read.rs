@@ -63,8 +63,10 @@ pub fn load_on(path: &Path, device: &Device) -> Result<Checkpoint, CheckpointErr
         file.seek(SeekFrom::Start(info.offset))
             .and_then(|_| file.read_exact(&mut buffer))
             .map_err(CheckpointError::io("read", path))?;
-        let tensor = Tensor::from_raw_buffer(&buffer, dtype(&name, &info)?, &info.shape, device)
-            .map_err(|source| CheckpointError::Tensor { name: name.clone(), source })?;
+        let tensor =
+            Tensor::from_raw_buffer(&buffer, dtype(&name, &info)?, &info.shape, device).map_err(
+                |source| CheckpointError::Tensor { name: name.clone(), source: Box::new(source) },
+            )?;
         tensors.insert(name, tensor);
     }
     Ok(Checkpoint { path: header.path, tensors, metadata: header.metadata })

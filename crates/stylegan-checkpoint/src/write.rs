@@ -60,7 +60,7 @@ pub fn save<'a>(
                 return Err(match error {
                     WriteError::Io(error) => error,
                     WriteError::Candle(source) => {
-                        let name = (*name).to_owned();
+                        let (name, source) = ((*name).to_owned(), Box::new(source));
                         tensor_error = Some(CheckpointError::Tensor { name, source });
                         io::Error::other("a tensor could not be read")
                     }
