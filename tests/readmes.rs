@@ -11,7 +11,6 @@ macro_rules! pages {
 pages! {
     Project: "../README.md",
     Checkpoint: "../crates/stylegan-checkpoint/README.md",
-    Dataset: "../crates/stylegan-dataset/README.md",
     Discriminator: "../crates/stylegan-discriminator/README.md",
     Facade: "../crates/stylegan/README.md",
     Layers: "../crates/stylegan-layers/README.md",

@@ -35,6 +35,8 @@ pub struct Global {
 /// The commands, those for people first, then the developers' chores.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Train a generator from nothing, or go on with a run
+    Train(Box<commands::train::Args>),
     /// Draw one picture a seed
     Generate(commands::generate::Args),
     /// Draw a grid of mixed styles: coarse ones from the columns' seeds, the rest from the rows'
@@ -69,6 +71,7 @@ impl Cli {
                 .map_err(Failure::program)?;
         }
         match &self.command {
+            Command::Train(args) => commands::train::run(args, printer),
             Command::Generate(args) => commands::generate::run(args, printer),
             Command::Mix(args) => commands::mix::run(args, printer),
             Command::Interpolate(args) => commands::interpolate::run(args, printer),

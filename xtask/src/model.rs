@@ -15,7 +15,7 @@ use crate::printer::Printer;
 pub const RUNS: &str = "runs";
 
 /// The generator that is looked at, in a snapshot.
-const GENERATOR: &str = "generator-ema.safetensors";
+pub const GENERATOR: &str = "generator-ema.safetensors";
 
 /// A run's folder of snapshots.
 const SNAPSHOTS: &str = "snapshots";

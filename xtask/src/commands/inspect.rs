@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use candle_core::{DType, Device};
 use serde::Serialize;
-use stylegan::is_buffer;
+use stylegan::{Discriminator, Generator, Parameters, is_buffer};
+use stylegan_trainer::config::{PRESETS, TrainConfig};
 
 use crate::failure::{Failure, OrFail};
 use crate::model;
@@ -63,6 +65,16 @@ impl Listing {
         };
         let tensors = inspection.tensors.into_iter().map(entry).collect();
         Ok(Self::new(path.display().to_string(), inspection.metadata, tensors))
+    }
+
+    fn of_parameters(of: String, parameters: &Parameters) -> Self {
+        let entry = |(name, var): (String, candle_core::Var)| Entry {
+            name,
+            dtype: var.dtype().as_str().to_uppercase(),
+            shape: var.dims().to_vec(),
+            elements: var.elem_count(),
+        };
+        Self::new(of, BTreeMap::new(), parameters.all().into_iter().map(entry).collect())
     }
 
     /// The listing for people: a line a tensor, in columns.
@@ -127,7 +139,24 @@ fn listings(what: &Path, printer: Printer) -> Result<Vec<Listing>, Failure> {
         files.sort();
         return files.iter().map(|file| Listing::of_file(file)).collect();
     }
-    Err(Failure::user(format!("there is no `{}`", what.display())))
+    preset(&what.to_string_lossy())
+}
+
+/// The networks of a preset, built and thrown away.
+fn preset(name: &str) -> Result<Vec<Listing>, Failure> {
+    let config = TrainConfig::preset(name).map_err(|_| {
+        let names = PRESETS.map(|(name, _)| name).join(", ");
+        Failure::user(format!("there is no file, folder or preset `{name}`"))
+            .hint(format!("the presets are {names}"))
+    })?;
+    let parameters = || Parameters::new(0, DType::F32, &Device::Cpu);
+    let (generator, discriminator) = (parameters(), parameters());
+    Generator::new(&config.generator_config(0), generator.builder())?;
+    Discriminator::new(&config.discriminator_config(0), discriminator.builder())?;
+    Ok(vec![
+        Listing::of_parameters(format!("{name}: generator"), &generator),
+        Listing::of_parameters(format!("{name}: discriminator"), &discriminator),
+    ])
 }
 
 #[cfg(test)]

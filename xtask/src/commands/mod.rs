@@ -8,4 +8,5 @@ pub mod inspect;
 pub mod interpolate;
 pub mod mix;
 pub mod tidy;
+pub mod train;
 pub mod truncate;

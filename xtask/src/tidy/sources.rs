@@ -62,7 +62,8 @@ fn is_test_file(inside: &Path) -> bool {
 /// Complaints about one file, each beginning with `:` and, where there is one, the line's number.
 fn file(source: &str, shipped: bool, kernels: bool) -> Vec<String> {
     let mut complaints = Vec::new();
-    if !source.trim_start().starts_with("//!") {
+    let documented = ["//!", "#![doc"].iter().any(|start| source.trim_start().starts_with(start));
+    if !documented {
         complaints.push(": no module documentation (`//!`) at the top".to_owned());
     }
     let length = source.lines().count();

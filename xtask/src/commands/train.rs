@@ -1,0 +1,228 @@
+//! `cargo xtask train`: from nothing, or from where a run was left, to a trained generator.
+
+mod settings;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::Device;
+use serde::Serialize;
+use stylegan_dataset::{Dataset, OpenOptions};
+use stylegan_trainer::config::TrainConfig;
+use stylegan_trainer::events::Finished;
+use stylegan_trainer::run_dir::{RunDir, RunDirError};
+use stylegan_trainer::{TrainError, Training};
+
+use crate::failure::Failure;
+use crate::model;
+use crate::printer::Printer;
+use crate::progress::{Progress, duration};
+use settings::{Place, Settings};
+use watch::Watch;
+
+/// The exit code of a process that a second Ctrl-C ends at once, as shells have it.
+const INTERRUPTED: i32 = 130;
+
+/// What was typed.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Args {
+    /// The named configuration to begin with; faces-32 unless given. The README lists them
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// A TOML file whose keys are laid over the preset's, or over those of the run that is resumed
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The images: a folder, or faces, faces:COUNT, faces:COUNT@RESOLUTION for the bundled faces
+    #[arg(long, value_name = "SPEC")]
+    pub data: Option<String>,
+    /// Resolution of the images, a power of two from 8 to 1024
+    #[arg(long, value_name = "PIXELS")]
+    pub resolution: Option<usize>,
+    /// Thousands of real images to train on
+    #[arg(long, value_name = "N")]
+    pub kimg: Option<f64>,
+    /// The run's folder. If there is a run in it, training goes on where it was left
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub run: Option<PathBuf>,
+    /// The new run's name, after its number: runs/00000-NAME
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Lay one key over all others, such as loss.r1_gamma=2; --dry-run shows the keys
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of the weights, the order of the images, the latents and the noise
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Go on without images that cannot be read
+    #[arg(long)]
+    pub skip_bad: bool,
+    /// Train with labels: a class for each sub-folder, or the bundled faces' attributes
+    #[arg(long)]
+    pub classes: bool,
+    /// Mirror images at random
+    #[arg(long, overrides_with = "no_mirror")]
+    pub mirror: bool,
+    /// Do not mirror images
+    #[arg(long, overrides_with = "mirror")]
+    pub no_mirror: bool,
+    /// Print the resolved configuration, and train nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The last line of output.
+#[derive(Serialize)]
+struct Trained {
+    run: PathBuf,
+    images: u64,
+    stopped: bool,
+    seconds: f64,
+    model: Option<PathBuf>,
+}
+
+/// Resolves, then trains or prints.
+///
+/// # Errors
+///
+/// When the configuration, the images, the run's folder or a snapshot cannot be used.
+pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    let settings = settings::resolve(args)?;
+    for warning in &settings.warnings {
+        printer.note(&format!("warning: {warning}"));
+    }
+    if args.dry_run {
+        let toml = settings.config.to_toml().map_err(Failure::program)?;
+        return printer.data(toml.trim_end(), &settings.config);
+    }
+    train(settings, printer)
+}
+
+fn train(settings: Settings, printer: Printer) -> Result<(), Failure> {
+    let Settings { config, place, .. } = settings;
+    // A run that is resumed is locked before its images are read, a new one begun after: images
+    // that cannot be read leave nothing behind.
+    let held = match &place {
+        Place::Resume(path) => Some(RunDir::open(path).map_err(run_dir_failure)?),
+        Place::New(_) | Place::At(_) => None,
+    };
+    let dataset = open(&config, printer)?;
+    let run = match (held, &place) {
+        (Some(held), _) => held,
+        (None, Place::New(name)) => {
+            RunDir::create(model::RUNS.as_ref(), name).map_err(run_dir_failure)?
+        }
+        (None, Place::At(path) | Place::Resume(path)) => {
+            RunDir::at(path).map_err(run_dir_failure)?
+        }
+    };
+    let mut training = Training::new(config, dataset, run, &Device::Cpu).map_err(train_failure)?;
+    let stop = stop_on_ctrl_c(printer)?;
+    let mut watch = Watch::new(printer, stop.clone());
+    let finished = training.run(&mut watch, &stop).map_err(train_failure);
+    let (snapshot, printed) = watch.close();
+    report(&finished?, snapshot.map(|path| path.join(model::GENERATOR)), printer)?;
+    printed
+}
+
+/// Opens the images of a configuration, with a bar while a folder is read.
+fn open(config: &TrainConfig, printer: Printer) -> Result<Arc<dyn Dataset>, Failure> {
+    let options = OpenOptions {
+        resolution: config.image_size(),
+        channels: config.network.channels,
+        class_per_folder: config.data.labels,
+        skip_bad: config.data.skip_bad,
+        ..OpenOptions::default()
+    };
+    let bar = std::sync::Mutex::new(None::<Progress>);
+    let progress = |at: stylegan_dataset::Progress| {
+        // A poisoned bar is still a bar.
+        let mut bar = bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let bar = bar.get_or_insert_with(|| Progress::new(printer, at.total as u64, "images read"));
+        bar.advance(1);
+    };
+    let dataset = stylegan_dataset::open(&config.data.source, &options, &progress);
+    Ok(Arc::from(dataset.map_err(|error| train_failure(TrainError::Dataset(error)))?))
+}
+
+/// A flag that Ctrl-C sets. A second Ctrl-C ends the process: snapshots appear whole or not at all.
+fn stop_on_ctrl_c(printer: Printer) -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+        printer.note("stopping after this step; Ctrl-C again to end at once, without a snapshot");
+    })
+    .map_err(Failure::program)?;
+    Ok(stop)
+}
+
+fn report(finished: &Finished, model: Option<PathBuf>, printer: Printer) -> Result<(), Failure> {
+    let Finished { run, images, stopped, time } = finished;
+    let kimg = *images as f64 / 1000.0;
+    let time = time.as_secs_f64();
+    let ended = if *stopped { "stopped" } else { "done" };
+    printer.note(&format!("{ended} at {kimg:.1} kimg, after {}", duration(time)));
+    if *stopped {
+        printer.note(&format!("to go on: cargo xtask train --run {}", run.display()));
+    } else {
+        printer.note("to draw from it: cargo xtask generate --grid");
+    }
+    let trained = Trained {
+        run: run.clone(),
+        images: *images,
+        stopped: *stopped,
+        seconds: time,
+        model: model.clone(),
+    };
+    printer.data(&model.unwrap_or_else(|| run.clone()).display().to_string(), &trained)
+}
+
+fn run_dir_failure(error: RunDirError) -> Failure {
+    train_failure(TrainError::RunDir(error))
+}
+
+/// Whose mistake an error of training is, and what to try.
+fn train_failure(error: TrainError) -> Failure {
+    let hint = match &error {
+        TrainError::Compute(_) => return Failure::program(error),
+        TrainError::Config(error) => settings::hint(error).to_owned(),
+        TrainError::Dataset(error) => match error.hint() {
+            Some(hint) => hint.to_owned(),
+            None => "name a folder of images with --data".to_owned(),
+        },
+        TrainError::RunDir(RunDirError::Locked { .. }) => {
+            "wait for the other run to end, or name another folder with --run".to_owned()
+        }
+        TrainError::RunDir(_) => "name another folder with --run".to_owned(),
+        TrainError::Checkpoint(_) => {
+            "check that the disk has room and the folder is writable; snapshots that were whole \
+             before still are"
+                .to_owned()
+        }
+        TrainError::Images { .. } => {
+            "--resolution sets the networks' resolution, network.channels their channels".to_owned()
+        }
+        TrainError::NoLabels { .. } => {
+            "put each class into a folder of its own, or leave --classes away".to_owned()
+        }
+        TrainError::OtherImages { .. } => {
+            "name the images that the run was begun with, or begin another run".to_owned()
+        }
+        TrainError::OtherNetworks { .. } => {
+            "resume without changing the networks, or begin another run".to_owned()
+        }
+        TrainError::NoUsableSnapshot { .. } => {
+            "restore a snapshot from elsewhere, or begin another run".to_owned()
+        }
+        TrainError::Diverged { .. } => {
+            "lower optimizer.learning_rate, or raise loss.r1_gamma, and begin another run"
+                .to_owned()
+        }
+        _ => "`cargo xtask train --help` lists the options".to_owned(),
+    };
+    Failure::user_error(error).hint(hint)
+}
