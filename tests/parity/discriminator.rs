@@ -16,8 +16,7 @@ use crate::report::Report;
 pub fn config(config: &Value, progressive_gan: bool) -> Result<DiscriminatorConfig> {
     // Progressive GAN's unfused downscaling is another function, StyleGAN's is not.
     let unfused = progressive_gan && config["fused_scale"] == false;
-    let downscale =
-        if unfused { Downscale::AfterActivation } else { Downscale::InConvolution };
+    let downscale = if unfused { Downscale::AfterActivation } else { Downscale::InConvolution };
     Ok(DiscriminatorConfig {
         resolution: size(config, "resolution")?,
         // The reference counts from the resolution itself, the official code from half of it.

@@ -8,8 +8,8 @@ use stylegan::{Parameters, updated_average};
 use stylegan_losses::{DiscriminatorLoss, GeneratorLoss};
 use stylegan_ops as ops;
 use stylegan_testkit::golden::Case;
-use stylegan_trainer::{Draws, Half, Networks, StepPosition, StepSettings, average};
 use stylegan_trainer::optimizer::{Adam, AdamConfig};
+use stylegan_trainer::{Draws, Half, Networks, StepPosition, StepSettings, average};
 
 use crate::names;
 use crate::report::Report;
@@ -96,7 +96,9 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
     for (name, after) in case.outputs_with_prefix("after/") {
         let (network, parameter) = name.split_once('.').context("a name without a network")?;
         let (store, before, ours) = match network {
-            "generator" => (&networks.generator_parameters, &g_before, names::generator(parameter)?),
+            "generator" => {
+                (&networks.generator_parameters, &g_before, names::generator(parameter)?)
+            }
             "ema" => (&networks.average_parameters, &g_before, names::generator(parameter)?),
             "discriminator" => {
                 (&networks.discriminator_parameters, &d_before, of_discriminator(parameter)?)
@@ -104,7 +106,8 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
             _ => anyhow::bail!("unknown network {network}"),
         };
         let before = before.get(&ours).with_context(|| format!("no {ours}"))?;
-        let got = (store.get(&ours).with_context(|| format!("no {ours}"))?.as_tensor().sub(before))?;
+        let got =
+            (store.get(&ours).with_context(|| format!("no {ours}"))?.as_tensor().sub(before))?;
         let expected = after.sub(before)?;
         let norm = |t: &Tensor| -> Result<f32> { Ok(t.sqr()?.sum_all()?.sqrt()?.to_scalar()?) };
         // An update this small is that of a gradient which is zero but for rounding.

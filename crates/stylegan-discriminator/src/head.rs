@@ -40,13 +40,7 @@ impl Head {
                 Some(LEAKY_SLOPE),
                 vb.pp("dense0"),
             )?,
-            dense1: EqualizedLinear::new(
-                hidden,
-                outputs,
-                Equalized::PLAIN,
-                None,
-                vb.pp("dense1"),
-            )?,
+            dense1: EqualizedLinear::new(hidden, outputs, Equalized::PLAIN, None, vb.pp("dense1"))?,
         })
     }
 

@@ -9,5 +9,8 @@ mod config;
 mod head;
 mod network;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{DiscriminatorConfig, Downscale, LabelHead};
 pub use network::{Discriminator, Scores, Tape};

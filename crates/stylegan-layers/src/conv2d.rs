@@ -76,8 +76,7 @@ impl UpConv2d {
     /// `[N, in, H, W]` to `[N, out, 2H, 2W]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
-        let weight =
-            if self.fused { self.weight.clone() } else { ops::flip_kernel(&self.weight)? };
+        let weight = if self.fused { self.weight.clone() } else { ops::flip_kernel(&self.weight)? };
         // A transposed convolution is the input gradient of a convolution whose weight is laid
         // out [in, out, K, K].
         let kernel = ops::fused_up_kernel(&weight)?.transpose(0, 1)?.contiguous()?;

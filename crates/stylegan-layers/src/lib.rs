@@ -19,6 +19,9 @@ mod pullback;
 mod pyramid;
 mod shapes;
 
+#[cfg(test)]
+mod tests;
+
 pub use conv2d::{DownConv2d, EqualizedConv2d, UpConv2d};
 pub use equalized::Equalized;
 pub use linear::EqualizedLinear;

@@ -175,11 +175,7 @@ fn checked(name: &str, var: &Var, shape: &Shape, tracked: bool) -> Result<Tensor
     if var.shape() != shape {
         bail!("{name} has shape {:?}, expected {:?}", var.dims(), shape.dims());
     }
-    Ok(if tracked && !is_buffer(name) {
-        var.as_tensor().clone()
-    } else {
-        var.as_detached_tensor()
-    })
+    Ok(if tracked && !is_buffer(name) { var.as_tensor().clone() } else { var.as_detached_tensor() })
 }
 
 struct Creating(Arc<Store>);

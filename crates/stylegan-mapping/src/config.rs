@@ -70,8 +70,7 @@ impl MappingConfig {
     /// # Errors
     /// The first thing that is wrong.
     pub fn validate(&self) -> Result<(), MappingConfigError> {
-        let dims =
-            [("z_dim", self.z_dim), ("w_dim", self.w_dim), ("hidden_dim", self.hidden_dim)];
+        let dims = [("z_dim", self.z_dim), ("w_dim", self.w_dim), ("hidden_dim", self.hidden_dim)];
         if let Some((key, _)) = dims.into_iter().find(|(_, dim)| *dim == 0) {
             return Err(MappingConfigError::Zero { key });
         }

@@ -10,6 +10,9 @@ mod config;
 mod network;
 mod styles;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{MappingConfig, MappingConfigError};
 pub use network::MappingNetwork;
 pub use styles::{broadcast, mix, truncate, updated_average};

@@ -32,8 +32,7 @@ impl MappingNetwork {
                 Some(vb.pp("label").get_with_hints((dim, config.z_dim), "weight", init)?)
             }
         };
-        let equalized =
-            Equalized { lr_multiplier: config.lr_multiplier, ..Equalized::ACTIVATED };
+        let equalized = Equalized { lr_multiplier: config.lr_multiplier, ..Equalized::ACTIVATED };
         let mut layers = Vec::with_capacity(config.layers);
         let mut inputs = config.input_dim();
         for i in 0..config.layers {

@@ -9,6 +9,9 @@ mod epilogue;
 mod network;
 pub mod noise;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::SynthesisConfig;
 pub use network::Synthesis;
 pub use noise::{Noise, NoiseKind};

@@ -180,10 +180,14 @@ impl Block {
                 Some(UpConv2d::new(inputs, outputs, fused, vb.pp("conv0"))?)
             }
         };
-        let conv1 = EqualizedConv2d::new(outputs, outputs, 3, Equalized::ACTIVATED, vb.pp("conv1"))?;
+        let conv1 =
+            EqualizedConv2d::new(outputs, outputs, 3, Equalized::ACTIVATED, vb.pp("conv1"))?;
         let has_rgb = config.structure == Structure::Growing || block + 1 == pyramid.blocks();
-        let to_rgb =
-            if has_rgb { Some(ToRgb::new(outputs, config.channels, vb.pp("to_rgb"))?) } else { None };
+        let to_rgb = if has_rgb {
+            Some(ToRgb::new(outputs, config.channels, vb.pp("to_rgb"))?)
+        } else {
+            None
+        };
         Ok(Self {
             up,
             epilogue0: Epilogue::new(config, 2 * block, outputs, size, vb.pp("conv0"))?,

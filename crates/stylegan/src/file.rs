@@ -95,5 +95,6 @@ fn config_of(
     let text = metadata
         .get(CONFIG_KEY)
         .ok_or_else(|| ModelError::NotAGenerator { path: path.to_owned() })?;
-    serde_json::from_str(text).map_err(|source| ModelError::Config { path: path.to_owned(), source })
+    serde_json::from_str(text)
+        .map_err(|source| ModelError::Config { path: path.to_owned(), source })
 }

@@ -43,7 +43,8 @@ impl Generator {
     pub fn new(config: &GeneratorConfig, vb: VarBuilder) -> Result<Self> {
         let (w_dim, expected) = (config.mapping.w_dim, config.synthesis.w_dim);
         if w_dim != expected {
-            let message = format!("mapping gives w of {w_dim} components, synthesis takes {expected}");
+            let message =
+                format!("mapping gives w of {w_dim} components, synthesis takes {expected}");
             return Err(Error::Msg(message).bt());
         }
         Ok(Self {

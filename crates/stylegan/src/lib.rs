@@ -25,6 +25,9 @@ mod file;
 mod generator;
 mod latents;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::GeneratorConfig;
 pub use file::{ModelError, generator_metadata, load_generator, save_generator};
 pub use generator::{GenerateOptions, Generator};
