@@ -2,14 +2,16 @@
 
 use super::super::geometry::Geometry;
 use super::patches::{Patches, scatter, scatter_line};
-use super::{FEW_COLUMNS, PATCH_FLOATS};
+use super::{FEW_COLUMNS, PATCH_FLOATS, winograd};
 use crate::kernel::{Mat, MatMut, build_f32, for_each_task, gemm, with_scratch};
 
 /// Columns of one task's product.
 const COLUMNS: usize = 1024;
 
 pub(super) fn run(g: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
-    if geo.out_plane() < FEW_COLUMNS && geo.batch > 1 {
+    if winograd::pays(geo) {
+        winograd::input_vjp(g, w, geo, scale)
+    } else if geo.out_plane() < FEW_COLUMNS && geo.batch > 1 {
         merged(g, w, geo, scale)
     } else if geo.kernel == 1 && geo.stride == 1 && geo.padding == 0 {
         pointwise(g, w, geo, scale)

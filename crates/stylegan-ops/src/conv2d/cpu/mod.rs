@@ -7,6 +7,7 @@ mod forward;
 mod input_vjp;
 mod patches;
 mod weight_vjp;
+mod winograd;
 
 use super::geometry::Geometry;
 
