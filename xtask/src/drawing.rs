@@ -75,6 +75,7 @@ pub struct Artist {
     generator: Generator,
     noise: NoiseMode,
     label: Option<Vec<f32>>,
+    lod: f64,
     device: Device,
 }
 
@@ -89,8 +90,15 @@ impl Artist {
         let path = model::locate(args.model.as_deref(), printer)?;
         let generator = model::open_generator(&path, &device)?;
         printer.note(&format!("model: {}", path.display()));
+        let lod = model::level_of_detail(&path)?;
+        if lod > 0.0 {
+            let resolution = generator.config().synthesis.resolution >> lod.floor() as usize;
+            printer.note(&format!(
+                "the run still grows: images are {resolution}x{resolution}, enlarged (lod {lod:.2})"
+            ));
+        }
         let label = label(args.class.as_ref(), generator.config().mapping.label_dim)?;
-        Ok(Self { generator, noise: args.noise, label, device })
+        Ok(Self { generator, noise: args.noise, label, lod, device })
     }
 
     /// The generator.
@@ -151,7 +159,7 @@ impl Artist {
                 }
             };
             let styles = styles.narrow(0, start, length)?.contiguous()?;
-            let images = self.generator.synthesize(&styles, 0.0, &noise)?;
+            let images = self.generator.synthesize(&styles, self.lod, &noise)?;
             pictures.extend(Picture::from_tensor(&images)?);
             progress.advance(length as u64);
         }

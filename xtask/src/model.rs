@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use candle_core::Device;
 use stylegan::Generator;
 use stylegan_checkpoint::Snapshots;
+use stylegan_trainer::config::TrainConfig;
 
 use crate::failure::{Failure, OrFail};
 use crate::printer::Printer;
@@ -73,6 +74,27 @@ fn newest(runs: &Path, printer: Printer) -> Result<PathBuf, Failure> {
         Failure::user(format!("there is no trained model under `{}`", runs.display()))
             .hint("train one with `cargo xtask train`, or name one with --model")
     })
+}
+
+/// The level of detail that a generator was trained to: above 0 in the snapshots of a run that
+/// still grows, whose finer layers have learned nothing yet.
+///
+/// # Errors
+///
+/// When the file is damaged.
+pub fn level_of_detail(path: &Path) -> Result<f64, Failure> {
+    let metadata = stylegan_checkpoint::inspect(path).or_user()?.metadata;
+    if let Some(lod) = metadata.get("stylegan.lod").and_then(|lod| lod.parse().ok()) {
+        return Ok(lod);
+    }
+    // Else the run's configuration tells, if the file still lies in its run.
+    let images = metadata.get("stylegan.images").and_then(|images| images.parse().ok());
+    let run = path.ancestors().nth(3).unwrap_or(Path::new(""));
+    let config = fs::read_to_string(run.join("config.toml")).ok();
+    let schedule = config
+        .and_then(|text| TrainConfig::from_toml(&text).ok())
+        .and_then(|config| config.schedule().ok());
+    Ok(images.zip(schedule).map_or(0.0, |(images, schedule)| schedule.at(images).lod))
 }
 
 /// Opens a generator.

@@ -12,7 +12,10 @@ fn help_is_data_and_slips_are_refused() {
     for command in ["train", "generate", "mix", "interpolate", "truncate", "inspect", "bench"] {
         assert!(help.out.contains(command), "{command} is not in the help");
     }
-    refused(&xtask(folder.path(), ["generat"]), &["unrecognized subcommand 'generat'", "'generate'"]);
+    refused(
+        &xtask(folder.path(), ["generat"]),
+        &["unrecognized subcommand 'generat'", "'generate'"],
+    );
     refused(&xtask(folder.path(), ["generate", "--sedes", "1"]), &["'--sedes'", "'--seeds'"]);
     refused(&xtask(folder.path(), ["generate", "--seeds", "7-3"]), &["runs backwards"]);
     refused(&xtask(folder.path(), ["generate", "--psi", "much"]), &["psi is a number"]);

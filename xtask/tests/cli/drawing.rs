@@ -18,9 +18,8 @@ fn a_seed_is_the_same_picture_in_any_company_and_at_any_number_of_threads() {
         let alone = draw("7", "1", &format!("{noise}-alone"));
         assert_eq!(alone, draw("0-4,7", "2", &format!("{noise}-together")), "{noise}");
     }
-    let picture = |noise: &str| {
-        fs::read(folder.path().join(format!("{noise}-alone/seed-0007.png"))).unwrap()
-    };
+    let picture =
+        |noise: &str| fs::read(folder.path().join(format!("{noise}-alone/seed-0007.png"))).unwrap();
     assert_ne!(picture("none"), picture("const"));
     assert_ne!(picture("const"), picture("random"));
 }
@@ -119,9 +118,22 @@ fn bench_prints_the_keys_of_the_yardstick() {
         let line = lines(folder.path(), args.iter().chain(&small)).join("\n");
         let json: serde_json::Value = serde_json::from_str(&line).unwrap();
         let keys = [
-            "tool", "resolution", "batch", "mode", "channel_base", "channel_max", "w_dim", "steps",
-            "threads", "device", "channels_last", "compile", "ms_per_step", "images_per_second",
-            "best_ms", "peak_memory_mb",
+            "tool",
+            "resolution",
+            "batch",
+            "mode",
+            "channel_base",
+            "channel_max",
+            "w_dim",
+            "steps",
+            "threads",
+            "device",
+            "channels_last",
+            "compile",
+            "ms_per_step",
+            "images_per_second",
+            "best_ms",
+            "peak_memory_mb",
         ];
         for key in keys {
             assert!(json.get(key).is_some(), "{key} is missing in {line}");

@@ -80,3 +80,16 @@ pub fn tiny_model(folder: &Path) -> PathBuf {
 pub fn size(path: &Path) -> (u32, u32) {
     image::image_dimensions(path).unwrap()
 }
+
+/// Writes `tiny.toml`: 16x16 faces, small networks, 400 images, a tick each 40.
+pub fn tiny_config(folder: &Path) {
+    let text = "\
+        [run]\nname = 'tiny'\ntotal_kimg = 0.4\nsnapshot_ticks = 2\nkeep_snapshots = 0\n\
+        grid = [2, 2]\n\
+        [data]\nsource = 'faces:64'\n\
+        [network]\nresolution = 16\nfmap_base = 64\nfmap_max = 8\n\
+        [generator]\nz_dim = 8\nw_dim = 8\nmapping_dim = 8\nmapping_layers = 2\n\
+        [schedule]\ntraining_kimg = 0.1\ntransition_kimg = 0.1\nminibatch = 8\n\
+        tick_kimg = 0.04\n";
+    std::fs::write(folder.join("tiny.toml"), text).unwrap();
+}

@@ -2,4 +2,6 @@
 
 mod arguments;
 mod drawing;
+mod folders;
 mod harness;
+mod training;
