@@ -1,5 +1,10 @@
 //! Folders of images of every kind, good and bad.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop at what they did not expect, as tests do"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
