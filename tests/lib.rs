@@ -1,1 +1,3 @@
 //! Tests across crates live in the folders beside this file.
+
+mod readmes;

@@ -48,7 +48,7 @@ fn reference() -> String {
         "# Command line\n\nWritten by `cargo xtask docs`; a test keeps it up to date.\n\n\
          Data go to standard output, everything else to standard error. The exit code is 0, or 1 \
          for a mistake in what was asked (a missing folder, an unknown key), or 2 for a mistake \
-         in the program. Errors end in a `hint:` line.\n\n## Every command\n",
+         in the program. Errors end in a `hint:` line.\n\n## Every command\n\n",
     );
     for arg in cli.get_arguments().filter(|arg| arg.is_global_set()) {
         option(&mut page, arg);
@@ -85,7 +85,7 @@ fn option(page: &mut String, arg: &Arg) {
         None => name.to_owned(),
     };
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-    let _ = write!(page, "\n- `{term}`: {}", help.replace("\n\n", " ").replace('\n', " "));
+    let _ = write!(page, "- `{term}`: {}", help.replace("\n\n", " ").replace('\n', " "));
     if takes_value {
         let values: Vec<_> =
             arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();

@@ -24,6 +24,7 @@ pub struct Watch {
     snapshot: Option<PathBuf>,
     printed: Result<(), Failure>,
     stop: Arc<AtomicBool>,
+    ticked: bool,
 }
 
 impl Watch {
@@ -31,7 +32,15 @@ impl Watch {
     pub fn new(printer: Printer, stop: Arc<AtomicBool>) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), target(printer));
         bar.set_style(style("{bar:20} {msg}"));
-        Self { printer, bar, said: Instant::now(), snapshot: None, printed: Ok(()), stop }
+        Self {
+            printer,
+            bar,
+            said: Instant::now(),
+            snapshot: None,
+            printed: Ok(()),
+            stop,
+            ticked: false,
+        }
     }
 
     /// Ends the bar; gives the folder of the last snapshot, and what became of the data printed.
@@ -79,6 +88,7 @@ impl Watch {
     }
 
     fn tick(&mut self, progress: &Progress) {
+        self.ticked = true;
         self.line(&numbers(progress));
         if self.printer.json() && self.printed.is_ok() {
             self.printed = self.printer.data("", progress);
@@ -99,7 +109,10 @@ impl Observer for Watch {
                 self.snapshot = Some(path.clone());
                 self.line(&format!("snapshot: {}", path.display()));
             }
-            Event::Grid { path } => self.line(&format!("images: {}", path.display())),
+            // One line for the first of each kind: later ones lie beside them.
+            Event::Grid { path } if !self.ticked => {
+                self.line(&format!("images: {}", path.display()));
+            }
             Event::Skipped { images, parameter, in_a_row } => self.line(&format!(
                 "warning: a step was skipped at {images} images, {in_a_row} in a row: the \
                  gradient of {parameter} is not finite"
