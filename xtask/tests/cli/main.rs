@@ -1,5 +1,7 @@
 //! The command line as a user meets it: what bad input gets, exit codes, files that are left.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests panic as tests do")]
+
 mod arguments;
 mod drawing;
 mod folders;
