@@ -36,7 +36,7 @@ pub struct ModelArgs {
 /// Where a picture goes.
 #[derive(clap::Args, Clone, Debug)]
 pub struct OutArgs {
-    /// The file to write; out/<COMMAND>.png (or .gif) unless given
+    /// The file to write; a name of the command's own under out/ unless given
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Write over a file that is there, instead of numbering the new one
