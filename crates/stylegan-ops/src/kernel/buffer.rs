@@ -75,14 +75,30 @@ thread_local! {
     static SPARE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A spare buffer of this thread: the smallest that holds `lines`, else the largest to be replaced.
+fn take_spare(lines: usize) -> Vec<Line> {
+    SPARE.with(|spare| {
+        let mut spare = spare.borrow_mut();
+        let fitting = spare.iter().enumerate().filter(|(_, buffer)| buffer.len() >= lines);
+        let best = fitting.min_by_key(|(_, buffer)| buffer.len());
+        let best = best.or_else(|| spare.iter().enumerate().max_by_key(|(_, buffer)| buffer.len()));
+        match best.map(|(index, _)| index) {
+            Some(index) => spare.swap_remove(index),
+            None => Vec::new(),
+        }
+    })
+}
+
 /// Runs `work` with `len` floats of scratch memory, aligned to 64 bytes. What they hold at first is unspecified.
 ///
-/// The memory stays with the thread for its next task, so tasks should ask for a few megabytes at most.
+/// The memory stays with the thread for its next call: a fresh allocation of megabytes costs more page faults than the work on it is worth.
 pub(crate) fn with_scratch<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut lines = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
     let needed = len.div_ceil(16);
+    let mut lines = take_spare(needed);
     if lines.len() < needed {
-        lines.resize(needed, Line([0.0; 16]));
+        // freed first, and not copied
+        drop(lines);
+        lines = vec![Line([0.0; 16]); needed];
     }
     // SAFETY: `Line` is sixteen floats without padding, so the first `len` floats lie in the vector.
     let floats = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<f32>(), len) };

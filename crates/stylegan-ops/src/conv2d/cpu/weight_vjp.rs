@@ -1,14 +1,17 @@
 //! The weight's gradient: the sum over images and positions of g [Co, P] times patches^T [P, Ci K K].
 
 use super::super::geometry::Geometry;
-use super::PATCH_FLOATS;
 use super::patches::{Patches, gather};
+use super::{PATCH_FLOATS, winograd};
 use crate::kernel::{Mat, MatMut, build_f32, for_each_chunk, for_each_task, gemm, with_scratch};
 
 /// Positions summed by one product.
 const COLUMNS: usize = 1024;
 
 pub(super) fn run(x: &[f32], g: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
+    if winograd::pays(geo) {
+        return winograd::weight_vjp(x, g, geo, scale);
+    }
     let (ci, co, plane, taps) = (geo.in_channels, geo.out_channels, geo.out_plane(), geo.taps());
     // a unit of work is a band of rows of one image, or several whole images if they are small
     let images = (COLUMNS / plane).clamp(1, geo.batch);

@@ -41,6 +41,12 @@ fn kernels_match_the_reference_at_the_sizes_that_matter() -> Result<()> {
         [70, 9, 7, 4, 4, 3, 1, 1],
         [1, 4, 4, 130, 66, 3, 1, 1],
         [1, 2, 3, 7, 1100, 3, 1, 1],
+        // Winograd: tiles that overhang, tile rows that span blocks, many small maps, channels that fill no vector
+        [8, 17, 19, 9, 10, 3, 1, 1],
+        [1, 16, 50, 5, 203, 3, 1, 1],
+        [40, 21, 48, 4, 4, 3, 1, 1],
+        [1, 16, 16, 37, 64, 3, 1, 1],
+        [6, 140, 16, 11, 13, 3, 1, 1],
         // 1x1: few inputs, few outputs
         [2, 40, 3, 40, 40, 1, 1, 0],
         [2, 3, 40, 40, 40, 1, 1, 0],
@@ -57,6 +63,24 @@ fn kernels_match_the_reference_at_the_sizes_that_matter() -> Result<()> {
         [1, 3, 2, 9, 9, 2, 1, 4],
     ] {
         check(Case::new(sizes))?;
+    }
+    Ok(())
+}
+
+/// The promise of the fast form for many channels, where its rounding errors are largest.
+#[test]
+fn winograd_keeps_to_its_error_bound() -> Result<()> {
+    let case = Case::new([2, 256, 256, 16, 16, 3, 1, 1]);
+    let geo = case.geometry()?;
+    let (x, w, g) = (case.x()?, case.w()?, case.g()?);
+    let (x32, w32, g32) = (single(&x)?, single(&w)?, single(&g)?);
+    for (name, ours, expected) in [
+        ("conv2d", case.forward(&x32, &w32)?, reference::forward(&x, &w, &geo, SCALE)?),
+        ("input", case.input_vjp(&g32, &w32)?, reference::input_vjp(&g, &w, &geo, SCALE)?),
+        ("weight", case.weight_vjp(&x32, &g32)?, reference::weight_vjp(&x, &g, &geo, SCALE)?),
+    ] {
+        let error = relative_error(&ours, &expected)?;
+        assert!(error < 1e-5, "{name}: relative error {error:e}");
     }
     Ok(())
 }

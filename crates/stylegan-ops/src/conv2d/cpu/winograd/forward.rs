@@ -27,7 +27,6 @@ pub(in super::super) fn input_vjp(g: &[f32], w: &[f32], geo: &Geometry, scale: f
 fn convolve(x: &[f32], weights: Weights<'_>, tiling: &Tiling, batch: usize) -> Vec<f32> {
     let (inputs, outputs, plane) = (weights.lanes, weights.rows, tiling.plane());
     let depth = inputs.next_multiple_of(LANES);
-    let transformed = weights.transformed(depth);
     // where tiles are few, blocks of output channels are shared out too, each transforming the input anew
     let parts = 16usize.div_ceil(tiling.blocks()).min(outputs.div_ceil(128)).max(1);
     let part = outputs.div_ceil(parts).next_multiple_of(8);
@@ -35,61 +34,67 @@ fn convolve(x: &[f32], weights: Weights<'_>, tiling: &Tiling, batch: usize) -> V
     // one lane more than needed, so that the points do not fall into the same cache sets
     let (v_point, m_point) = ((inputs + 1) * TILES, (BLOCK + 1) * TILES);
     let rows: Vec<usize> = (0..BLOCK).map(|row| row * depth).collect();
-    // SAFETY: the tasks cover all tiles of all output channels, and a tile's pixels cover it.
-    unsafe {
-        build_f32(batch * outputs * plane, |y| {
-            for_each_task(tiling.blocks() * parts, |task| {
-                let (block, first) = (task / parts, task % parts * part);
-                let runs = tiling.runs(block);
-                let len = tiling.len(block);
-                with_scratch(POINTS * (v_point + m_point), |scratch| {
-                    let (v, m) = scratch.split_at_mut(POINTS * v_point);
-                    let arch = pulp::Arch::new();
-                    arch.dispatch(Input {
-                        x,
-                        tiling,
-                        runs: &runs,
-                        channels: inputs,
-                        v,
-                        point: v_point,
-                    });
-                    let end = (first + part).min(outputs);
-                    for channel in (first..end).step_by(BLOCK) {
-                        let channels = BLOCK.min(end - channel);
-                        for point in 0..POINTS {
-                            TileProduct {
-                                a: transformed[(point * outputs + channel) * depth..].as_ptr(),
-                                rows: &rows[..channels],
-                                outer: 1,
-                                inner: inputs,
-                                outer_step: 0,
-                                inner_step: 1,
-                                b: v[point * v_point..].as_ptr(),
-                                b_row: TILES,
-                                c: m[point * m_point..].as_mut_ptr(),
-                                c_row: TILES,
-                                columns: len.next_multiple_of(LANES),
-                                scale: 1.0,
-                                accumulate: false,
-                            }
-                            .run();
-                        }
-                        let (m, runs) = (&*m, &runs);
-                        arch.dispatch(Output {
-                            m,
-                            point: m_point,
+    with_scratch(POINTS * outputs * depth, |transformed| {
+        weights.transform(depth, transformed);
+        let transformed = &*transformed;
+        // SAFETY: the tasks cover all tiles of all output channels, and a tile's pixels cover it.
+        unsafe {
+            build_f32(batch * outputs * plane, |y| {
+                for_each_task(tiling.blocks() * parts, |task| {
+                    let (block, first) = (task / parts, task % parts * part);
+                    let runs = tiling.runs(block);
+                    let len = tiling.len(block);
+                    with_scratch(POINTS * (v_point + m_point), |scratch| {
+                        let (v, m) = scratch.split_at_mut(POINTS * v_point);
+                        let arch = pulp::Arch::new();
+                        arch.dispatch(Input {
+                            x,
                             tiling,
-                            runs,
-                            y,
-                            outputs,
-                            channel,
-                            channels,
+                            runs: &runs,
+                            all: inputs,
+                            channels: 0..inputs,
+                            v: SharedMut::new(v),
+                            start: 0,
+                            row: TILES,
+                            point: v_point,
                         });
-                    }
+                        let end = (first + part).min(outputs);
+                        for channel in (first..end).step_by(BLOCK) {
+                            let channels = BLOCK.min(end - channel);
+                            for point in 0..POINTS {
+                                TileProduct {
+                                    a: transformed[(point * outputs + channel) * depth..].as_ptr(),
+                                    rows: &rows[..channels],
+                                    outer: 1,
+                                    inner: inputs,
+                                    outer_step: 0,
+                                    inner_step: 1,
+                                    b: v[point * v_point..].as_ptr(),
+                                    b_row: TILES,
+                                    c: m[point * m_point..].as_mut_ptr(),
+                                    c_row: TILES,
+                                    columns: len.next_multiple_of(LANES),
+                                    scale: 1.0,
+                                    accumulate: false,
+                                }
+                                .run();
+                            }
+                            arch.dispatch(Output {
+                                m,
+                                point: m_point,
+                                tiling,
+                                runs: &runs,
+                                y,
+                                outputs,
+                                channel,
+                                channels,
+                            });
+                        }
+                    });
                 });
-            });
-        })
-    }
+            })
+        }
+    })
 }
 
 /// A kernel as it lies in memory: tap j of (row, lane) at `row * self.row + lane * self.lane + j`, or `8 - j` if mirrored.
@@ -106,16 +111,12 @@ struct Weights<'a> {
 
 impl Weights<'_> {
     /// G g G^T of every kernel: [36, rows, depth], the lanes padded with zeros to `depth`.
-    fn transformed(self, depth: usize) -> Vec<f32> {
-        // SAFETY: the tasks cover every row, and each writes all points of all lanes of its row.
-        unsafe {
-            build_f32(POINTS * self.rows * depth, |u| {
-                for_each_task(self.rows.div_ceil(8), |task| {
-                    let rows = task * 8..(task * 8 + 8).min(self.rows);
-                    pulp::Arch::new().dispatch(TransformWeights { weights: self, rows, depth, u });
-                });
-            })
-        }
+    fn transform(self, depth: usize, u: &mut [f32]) {
+        let u = SharedMut::new(u);
+        for_each_task(self.rows.div_ceil(8), |task| {
+            let rows = task * 8..(task * 8 + 8).min(self.rows);
+            pulp::Arch::new().dispatch(TransformWeights { weights: self, rows, depth, u });
+        });
     }
 }
 
@@ -170,14 +171,18 @@ impl WithSimd for TransformWeights<'_> {
     }
 }
 
-/// B^T d B of every channel of a block of tiles, [36][channels][TILES].
+/// B^T d B of some channels of a block of tiles: [36][channels][TILES].
 pub(super) struct Input<'a> {
     pub x: &'a [f32],
     pub tiling: &'a Tiling,
     pub runs: &'a [Run],
-    pub channels: usize,
-    pub v: &'a mut [f32],
-    /// Distance between points in `v`.
+    /// Channels of the maps.
+    pub all: usize,
+    pub channels: std::ops::Range<usize>,
+    /// Written at `start + point * self.point + channel * self.row + tile`.
+    pub v: SharedMut<'a>,
+    pub start: usize,
+    pub row: usize,
     pub point: usize,
 }
 
@@ -186,17 +191,16 @@ impl WithSimd for Input<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { x, tiling, runs, channels, v, point } = self;
+        let Self { x, tiling, runs, all, channels, v, start, row, point } = self;
         let plane = tiling.plane();
+        // tiles beyond the last one stay zero
         let mut lanes = [[0.0; TILES]; POINTS];
-        assert!(v.len() >= (POINTS - 1) * point + channels * TILES);
-        for channel in 0..channels {
+        let end = start + (POINTS - 1) * point + (channels.len() - 1) * row + TILES;
+        assert!(end <= v.len(), "{end} of {} points", v.len());
+        for (index, channel) in channels.enumerate() {
             for run in runs {
-                run.read_padded(
-                    tiling,
-                    &x[(run.image * channels + channel) * plane..][..plane],
-                    &mut lanes,
-                );
+                let map = &x[(run.image * all + channel) * plane..][..plane];
+                run.read_padded(tiling, map, &mut lanes);
             }
             for first in (0..TILES).step_by(S::F32_LANES) {
                 transform::both_axes(
@@ -204,25 +208,17 @@ impl WithSimd for Input<'_> {
                     #[inline(always)]
                     |simd, values| transform::input(simd, values),
                     #[inline(always)]
-                    |y, x| load(simd, &lanes[y * 6 + x], first),
+                    |y, x| transform::load(simd, &lanes[y * 6 + x], first),
                     #[inline(always)]
                     |y, x, value| {
-                        let at = (y * 6 + x) * point + channel * TILES + first;
-                        // SAFETY: in bounds by the assertion above.
-                        unsafe { v.as_mut_ptr().add(at).cast::<S::f32s>().write_unaligned(value) };
+                        let at = start + (y * 6 + x) * point + index * row + first;
+                        // SAFETY: in bounds by the assertion above, and these tiles of these channels are this task's.
+                        unsafe { v.as_ptr(at).cast::<S::f32s>().write_unaligned(value) };
                     },
                 );
             }
         }
     }
-}
-
-/// One vector of a lane.
-#[inline(always)]
-pub(super) fn load<S: Simd>(_simd: S, lane: &Lane, first: usize) -> S::f32s {
-    let values = lane[first..][..S::F32_LANES].as_ptr();
-    // SAFETY: the slice holds one vector.
-    unsafe { values.cast::<S::f32s>().read_unaligned() }
 }
 
 /// A^T m A of some output channels of a block of tiles, written into the maps.

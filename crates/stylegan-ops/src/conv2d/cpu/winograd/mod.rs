@@ -14,10 +14,12 @@
 mod forward;
 mod tiles;
 mod transform;
+mod weight;
 
 use super::super::geometry::Geometry;
 
 pub(super) use forward::{forward, input_vjp};
+pub(super) use weight::weight_vjp;
 
 /// Numbers of a transformed tile.
 const POINTS: usize = 36;

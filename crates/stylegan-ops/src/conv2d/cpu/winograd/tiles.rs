@@ -2,7 +2,7 @@
 
 use super::super::super::geometry::Geometry;
 use super::{Lane, TILES};
-use crate::kernel::SharedMut;
+use crate::kernel::{LANES, SharedMut};
 
 /// The tiles of a batch of maps: row-major within a map, map after map.
 #[derive(Clone, Copy)]
@@ -117,17 +117,22 @@ impl Run {
         }
     }
 
-    /// Reads the 4x4 pixels of each tile, `lanes[row * 4 + column][tile]`, with zeros outside of the map.
+    /// Reads the 4x4 pixels of each tile into one lane, `pixels[tile][row * 4 + column][lane]`; those outside of the map are left alone.
     #[inline(always)]
-    pub(super) fn read(&self, tiling: &Tiling, plane: &[f32], lanes: &mut [Lane; 16]) {
-        for r in 0..4 {
-            let Some([a, b, c, d]) = lanes[r * 4..].first_chunk_mut::<4>() else { return };
-            let y = self.row * 4 + r;
-            if y < tiling.height {
-                self.read_four(&plane[y * tiling.width..][..tiling.width], [a, b, c, d]);
-            } else {
-                for lane in [a, b, c, d] {
-                    lane[self.at..self.at + self.len].fill(0.0);
+    pub(super) fn spread(
+        &self,
+        tiling: &Tiling,
+        plane: &[f32],
+        lane: usize,
+        pixels: &mut [[[f32; LANES]; 16]; TILES],
+    ) {
+        let first = self.column * 4;
+        for (r, y) in (self.row * 4..tiling.height.min(self.row * 4 + 4)).enumerate() {
+            let line = &plane[y * tiling.width..][first..tiling.width.min(first + self.len * 4)];
+            let tiles = pixels[self.at..self.at + self.len].iter_mut();
+            for (tile, line) in tiles.zip(line.chunks(4)) {
+                for (pixel, value) in tile[r * 4..r * 4 + 4].iter_mut().zip(line) {
+                    pixel[lane] = *value;
                 }
             }
         }

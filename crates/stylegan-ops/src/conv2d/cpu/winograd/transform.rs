@@ -94,6 +94,22 @@ pub(super) fn weight_adjoint<S: Simd>(simd: S, u: [S::f32s; 6]) -> [S::f32s; 3] 
     ]
 }
 
+/// One vector of a line, from `first` on.
+#[inline(always)]
+pub(super) fn load<S: Simd>(_simd: S, line: &[f32], first: usize) -> S::f32s {
+    let values = line[first..][..S::F32_LANES].as_ptr();
+    // SAFETY: the slice holds one vector.
+    unsafe { values.cast::<S::f32s>().read_unaligned() }
+}
+
+/// Writes one vector of a line, from `first` on.
+#[inline(always)]
+pub(super) fn store<S: Simd>(_simd: S, line: &mut [f32], first: usize, value: S::f32s) {
+    let values = line[first..][..S::F32_LANES].as_mut_ptr();
+    // SAFETY: the slice holds one vector.
+    unsafe { values.cast::<S::f32s>().write_unaligned(value) };
+}
+
 /// The same transform along both axes: columns first. `load(row, column)` reads, and `store(row, column, value)` writes.
 ///
 /// All three must be closures marked `#[inline(always)]`: instructions of the chosen vector width cannot be inlined through anything else.
