@@ -11,18 +11,17 @@ pub(crate) const LANES: usize = 16;
 
 /// `c[i][j] = scale * sum over p of a(i, p) * b(p, j)`, plus what c held if `accumulate` is set.
 ///
-/// The depth p runs over `outer * inner` steps: `a(i, o * inner + p)` lies at `a + rows[i] + o * outer_step + p * inner_step`, and
-/// row `o * inner + p` of b at `b + (o * inner + p) * b_row`.
+/// The depth p = (o, q) runs over `a_outer` and `b_inner`: `a(i, p)` lies at `a + rows[i] + a_outer[o] + q * a_inner`, and row p of b starts at
+/// `b + o * b_outer + b_inner[q]`.
 #[derive(Clone, Copy)]
 pub(crate) struct TileProduct<'a> {
     pub a: *const f32,
     pub rows: &'a [usize],
-    pub outer: usize,
-    pub inner: usize,
-    pub outer_step: usize,
-    pub inner_step: usize,
+    pub a_outer: &'a [usize],
+    pub a_inner: usize,
     pub b: *const f32,
-    pub b_row: usize,
+    pub b_outer: usize,
+    pub b_inner: &'a [usize],
     pub c: *mut f32,
     pub c_row: usize,
     /// A multiple of [`LANES`].
@@ -82,10 +81,11 @@ impl TileProduct<'_> {
             for (i, start) in starts.iter_mut().enumerate() {
                 *start = self.a.add(*self.rows.get_unchecked(row + i));
             }
-            let mut b = self.b.add(column);
-            for o in 0..self.outer {
-                let mut offset = o * self.outer_step;
-                for _ in 0..self.inner {
+            for (o, outer) in self.a_outer.iter().enumerate() {
+                let b = self.b.add(o * self.b_outer + column);
+                let mut offset = *outer;
+                for inner in self.b_inner {
+                    let b = b.add(*inner);
                     let mut right = [zero; V];
                     for (v, right) in right.iter_mut().enumerate() {
                         *right = b.add(v * lanes).cast::<S::f32s>().read_unaligned();
@@ -96,8 +96,7 @@ impl TileProduct<'_> {
                             sums[i][v] = simd.mul_add_e_f32s(left, right[v], sums[i][v]);
                         }
                     }
-                    b = b.add(self.b_row);
-                    offset += self.inner_step;
+                    offset += self.a_inner;
                 }
             }
             let scale = simd.splat_f32s(self.scale);
@@ -162,6 +161,8 @@ mod tests {
             let (outer_step, inner_step, b_row, c_row) =
                 (inner * 2 + 3, 2, columns + 5, columns + 1);
             let offsets: Vec<usize> = (0..rows).map(|i| (i * 7) % 11 + i * outer_step).collect();
+            let a_outer: Vec<usize> = (0..outer).map(|o| o * outer_step).collect();
+            let b_inner: Vec<usize> = (0..inner).map(|q| (inner - 1 - q) * b_row).collect();
             let a = numbers(11 + (rows + outer) * outer_step, 1);
             let b = numbers(outer * inner * b_row, 2);
             for accumulate in [false, true] {
@@ -170,12 +171,11 @@ mod tests {
                 let product = TileProduct {
                     a: a.as_ptr(),
                     rows: &offsets,
-                    outer,
-                    inner,
-                    outer_step,
-                    inner_step,
+                    a_outer: &a_outer,
+                    a_inner: inner_step,
                     b: b.as_ptr(),
-                    b_row,
+                    b_outer: inner * b_row,
+                    b_inner: &b_inner,
                     c: c.as_mut_ptr(),
                     c_row,
                     columns,
@@ -187,11 +187,11 @@ mod tests {
                 for (i, j) in (0..rows).flat_map(|i| (0..c_row).map(move |j| (i, j))) {
                     let mut expected = before[i * c_row + j];
                     if j < columns {
-                        let sum: f32 = (0..outer * inner)
-                            .map(|p| {
-                                let at =
-                                    offsets[i] + p / inner * outer_step + p % inner * inner_step;
-                                a[at] * b[p * b_row + j]
+                        let terms = (0..outer).flat_map(|o| (0..inner).map(move |q| (o, q)));
+                        let sum: f32 = terms
+                            .map(|(o, q)| {
+                                let at = offsets[i] + o * outer_step + q * inner_step;
+                                a[at] * b[(o * inner + inner - 1 - q) * b_row + j]
                             })
                             .sum();
                         expected = 0.5 * sum + if accumulate { expected } else { 0.0 };

@@ -2,7 +2,7 @@
 
 use super::super::geometry::Geometry;
 use super::patches::{Patches, gather};
-use super::{FEW_COLUMNS, PATCH_FLOATS, winograd};
+use super::{FEW_COLUMNS, direct, winograd};
 use crate::kernel::{Mat, MatMut, build_f32, for_each_task, gemm, with_scratch};
 
 /// Columns of one task's product.
@@ -16,7 +16,7 @@ pub(super) fn run(x: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> 
     } else if geo.kernel == 1 && geo.stride == 1 && geo.padding == 0 {
         pointwise(x, w, geo, scale)
     } else {
-        banded(x, w, geo, scale)
+        direct::forward(x, w, geo, scale)
     }
 }
 
@@ -34,47 +34,6 @@ fn pointwise(x: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
                 let source = Mat::rows(&x[image * ci * plane + first..], plane);
                 let target = MatMut { pointer: y.as_ptr(image * co * plane + first), row: plane };
                 gemm((co, width, ci), Mat::rows(w, ci), source, target, scale, false);
-            });
-        })
-    }
-}
-
-/// Bands of output rows of one image, with the channels in blocks so that the patches stay in cache.
-fn banded(x: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
-    let (ci, co, plane, taps) = (geo.in_channels, geo.out_channels, geo.out_plane(), geo.taps());
-    let rows = (COLUMNS / geo.out_w).clamp(1, geo.out_h);
-    let bands = geo.out_h.div_ceil(rows);
-    let channels = (PATCH_FLOATS / (rows * geo.out_w * taps)).clamp(1, ci);
-    // SAFETY: the tasks cover every row of every image, and the first product of each writes all of its part.
-    unsafe {
-        build_f32(geo.batch * co * plane, |y| {
-            for_each_task(geo.batch * bands, |task| {
-                let (image, first) = (task / bands, task % bands * rows);
-                let rows = first..(first + rows).min(geo.out_h);
-                let width = rows.len() * geo.out_w;
-                let source = &x[image * ci * geo.in_plane()..][..ci * geo.in_plane()];
-                let target = MatMut {
-                    pointer: y.as_ptr(image * co * plane + first * geo.out_w),
-                    row: plane,
-                };
-                with_scratch(channels * taps * width, |patches| {
-                    for block in (0..ci).step_by(channels) {
-                        let end = (block + channels).min(ci);
-                        let at = Patches { row: width, column: 0 };
-                        pulp::Arch::new().dispatch(
-                            #[inline(always)]
-                            || gather(geo, source, block..end, rows.clone(), patches, at),
-                        );
-                        gemm(
-                            (co, width, (end - block) * taps),
-                            Mat::rows(&w[block * taps..], ci * taps),
-                            Mat::rows(patches, width),
-                            target,
-                            scale,
-                            block > 0,
-                        );
-                    }
-                });
             });
         })
     }

@@ -2,7 +2,7 @@
 
 use super::super::geometry::Geometry;
 use super::patches::{Patches, scatter, scatter_line};
-use super::{FEW_COLUMNS, PATCH_FLOATS, winograd};
+use super::{FEW_COLUMNS, PATCH_FLOATS, direct, winograd};
 use crate::kernel::{Mat, MatMut, build_f32, for_each_task, gemm, with_scratch};
 
 /// Columns of one task's product.
@@ -16,7 +16,7 @@ pub(super) fn run(g: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> 
     } else if geo.kernel == 1 && geo.stride == 1 && geo.padding == 0 {
         pointwise(g, w, geo, scale)
     } else {
-        by_image(g, w, geo, scale)
+        direct::input_vjp(g, w, geo, scale)
     }
 }
 
@@ -34,31 +34,6 @@ fn pointwise(g: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
                 let source = Mat::rows(&g[image * co * plane + first..], plane);
                 let target = MatMut { pointer: gx.as_ptr(image * ci * plane + first), row: plane };
                 gemm((ci, width, co), Mat::transposed(w, ci), source, target, scale, false);
-            });
-        })
-    }
-}
-
-/// Blocks of input channels of one image.
-fn by_image(g: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
-    let (ci, co, plane, taps) = (geo.in_channels, geo.out_channels, geo.out_plane(), geo.taps());
-    let block = (PATCH_FLOATS / (plane * taps)).clamp(1, ci);
-    let blocks = ci.div_ceil(block);
-    // SAFETY: the tasks cover every channel of every image, and `scatter` writes whole planes.
-    unsafe {
-        build_f32(geo.batch * ci * geo.in_plane(), |gx| {
-            for_each_task(geo.batch * blocks, |task| {
-                let (image, first) = (task / blocks, task % blocks * block);
-                let channels = block.min(ci - first);
-                let target =
-                    gx.slice_mut((image * ci + first) * geo.in_plane(), channels * geo.in_plane());
-                let source = Mat::rows(&g[image * co * plane..], plane);
-                product(geo, w, (first, channels), source, plane, scale, |patches, line| {
-                    for (c, target) in target.chunks_exact_mut(geo.in_plane()).enumerate() {
-                        let at = Patches { row: plane, column: 0 };
-                        scatter(geo, &patches[c * taps * plane..], at, target, line);
-                    }
-                });
             });
         })
     }

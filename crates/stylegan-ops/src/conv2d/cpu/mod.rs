@@ -3,6 +3,7 @@
 //! All are matrix products over patches. Work is cut by sizes alone and partial sums are added in a fixed order, so the bits do not depend on the
 //! number of threads.
 
+mod direct;
 mod forward;
 mod input_vjp;
 mod patches;

@@ -2,7 +2,7 @@
 
 use super::super::geometry::Geometry;
 use super::patches::{Patches, gather};
-use super::{PATCH_FLOATS, winograd};
+use super::{FEW_COLUMNS, PATCH_FLOATS, direct, winograd};
 use crate::kernel::{Mat, MatMut, build_f32, for_each_chunk, for_each_task, gemm, with_scratch};
 
 /// Positions summed by one product.
@@ -11,6 +11,9 @@ const COLUMNS: usize = 1024;
 pub(super) fn run(x: &[f32], g: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
     if winograd::pays(geo) {
         return winograd::weight_vjp(x, g, geo, scale);
+    }
+    if geo.taps() > 1 && geo.out_plane() >= FEW_COLUMNS {
+        return direct::weight_vjp(x, g, geo, scale);
     }
     let (ci, co, plane, taps) = (geo.in_channels, geo.out_channels, geo.out_plane(), geo.taps());
     // a unit of work is a band of rows of one image, or several whole images if they are small

@@ -56,6 +56,13 @@ fn kernels_match_the_reference_at_the_sizes_that_matter() -> Result<()> {
         [2, 12, 10, 32, 32, 4, 2, 1],
         [8, 24, 16, 8, 8, 4, 2, 1],
         [1, 8, 8, 66, 130, 4, 2, 1],
+        // direct sums: every phase of the stride, bands, channels in blocks, more padding than the kernel
+        [1, 70, 37, 34, 29, 4, 2, 1],
+        [2, 9, 40, 75, 40, 5, 2, 2],
+        [1, 150, 20, 40, 44, 2, 1, 3],
+        [1, 12, 18, 50, 47, 3, 3, 1],
+        [1, 5, 6, 64, 65, 7, 1, 3],
+        [2, 3, 4, 40, 40, 2, 3, 0],
         // a whole-map kernel, and others
         [4, 32, 32, 4, 4, 4, 1, 0],
         [2, 6, 5, 31, 29, 7, 2, 3],

@@ -34,6 +34,7 @@ fn convolve(x: &[f32], weights: Weights<'_>, tiling: &Tiling, batch: usize) -> V
     // one lane more than needed, so that the points do not fall into the same cache sets
     let (v_point, m_point) = ((inputs + 1) * TILES, (BLOCK + 1) * TILES);
     let rows: Vec<usize> = (0..BLOCK).map(|row| row * depth).collect();
+    let lines: Vec<usize> = (0..inputs).map(|channel| channel * TILES).collect();
     with_scratch(POINTS * outputs * depth, |transformed| {
         weights.transform(depth, transformed);
         let transformed = &*transformed;
@@ -65,12 +66,11 @@ fn convolve(x: &[f32], weights: Weights<'_>, tiling: &Tiling, batch: usize) -> V
                                 TileProduct {
                                     a: transformed[(point * outputs + channel) * depth..].as_ptr(),
                                     rows: &rows[..channels],
-                                    outer: 1,
-                                    inner: inputs,
-                                    outer_step: 0,
-                                    inner_step: 1,
+                                    a_outer: &[0],
+                                    a_inner: 1,
                                     b: v[point * v_point..].as_ptr(),
-                                    b_row: TILES,
+                                    b_outer: 0,
+                                    b_inner: &lines,
                                     c: m[point * m_point..].as_mut_ptr(),
                                     c_row: TILES,
                                     columns: len.next_multiple_of(LANES),

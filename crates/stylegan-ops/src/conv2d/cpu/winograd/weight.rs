@@ -31,6 +31,7 @@ pub(in super::super) fn weight_vjp(x: &[f32], g: &[f32], geo: &Geometry, scale: 
         let sums = SharedMut::new(sums);
         let (x_points, g_points) = (SharedMut::new(x_points), SharedMut::new(g_points));
         let offsets: Vec<usize> = (0..ci).map(|channel| channel * width).collect();
+        let lines: Vec<usize> = (0..width).map(|tile| tile * padded).collect();
         for first in (0..tiling.blocks()).step_by(blocks) {
             let held = blocks.min(tiling.blocks() - first);
             for_each_task(held * (x_groups + g_groups), |task| {
@@ -69,12 +70,11 @@ pub(in super::super) fn weight_vjp(x: &[f32], g: &[f32], geo: &Geometry, scale: 
                 let product = TileProduct {
                     a: x_points.as_ptr(point * x_point),
                     rows: &offsets,
-                    outer: 1,
-                    inner: held * TILES,
-                    outer_step: 0,
-                    inner_step: 1,
+                    a_outer: &[0],
+                    a_inner: 1,
                     b: g_points.as_ptr(point * g_point),
-                    b_row: padded,
+                    b_outer: 0,
+                    b_inner: &lines[..held * TILES],
                     c: sums.as_ptr(point * ci * padded),
                     c_row: padded,
                     columns: padded,
