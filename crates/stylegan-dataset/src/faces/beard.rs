@@ -19,11 +19,14 @@ pub(super) struct Beard {
 }
 
 impl Beard {
-    pub(super) fn sample(draw: &mut Draw, attributes: Attributes, hair: Rgb) -> Self {
+    pub(super) fn sample(draw: &mut Draw, attributes: Attributes, hair: Rgb, skin: Rgb) -> Self {
+        let tones = [draw.range(0.05, 0.2), 0.0, 0.45].map(|t| hair.darker(t));
+        // The first tone that stands out from the skin: blond needs a deeper one.
+        let seen = tones.into_iter().find(|tone| tone.distance(skin) >= 120.0);
         Self {
             beard: attributes.has(Attribute::Beard),
             moustache: attributes.has(Attribute::Moustache),
-            color: hair.darker(draw.range(0.05, 0.2)),
+            color: seen.unwrap_or(tones[2]),
             length: draw.range(1.5, 6.0),
             droop: draw.range(-1.5, 3.5),
         }

@@ -3,8 +3,12 @@
 use super::attributes::{Attribute, Attributes};
 use super::canvas::{Canvas, oval};
 use super::head::Head;
-use super::palette::{Rgb, hex};
+use super::palette::{Rgb, contrasting, hex};
 use crate::random::Draw;
+
+/// Gold twice: it is the most common.
+const COLORS: [Rgb; 5] =
+    [hex(0xFFD21F), hex(0xF5F7FF), hex(0x22D0E0), hex(0xF0334A), hex(0xFFD21F)];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
@@ -21,16 +25,10 @@ pub(super) struct Earrings {
 }
 
 impl Earrings {
-    pub(super) fn sample(draw: &mut Draw, attributes: Attributes) -> Option<Self> {
+    pub(super) fn sample(draw: &mut Draw, attributes: Attributes, others: &[Rgb]) -> Option<Self> {
         let kinds = [(Kind::Hoop, 1.0), (Kind::Pearl, 1.0), (Kind::Drop, 0.8)];
-        let colors = [
-            (hex(0xFFD21F), 2.0),
-            (hex(0xF5F7FF), 1.0),
-            (hex(0x22D0E0), 0.7),
-            (hex(0xF0334A), 0.7),
-        ];
         let kind = draw.weighted(&kinds, Kind::Pearl);
-        let color = draw.weighted(&colors, Rgb::WHITE);
+        let color = contrasting(draw, &COLORS, others, 190.0);
         attributes.has(Attribute::Earrings).then_some(Self { kind, color })
     }
 

@@ -117,8 +117,8 @@ impl Eyes {
     }
 
     fn eyebrow(&self, canvas: &mut Canvas, (x, y): (f32, f32), side: f32) {
-        let (width, half) = if self.thick { (4.6, 7.6) } else { (2.2, 6.8) };
-        let y = y - 14.2;
+        let (width, half) = if self.thick { (5.2, 7.8) } else { (2.0, 6.8) };
+        let y = y - 14.8;
         let brow = path(|p| {
             p.move_to(x - side * half, y - self.slope);
             p.quad_to(x + side, y - self.arch, x + side * half, y + self.slope + 0.6);

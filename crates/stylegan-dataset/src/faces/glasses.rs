@@ -25,7 +25,7 @@ pub(super) struct Glasses {
 }
 
 impl Glasses {
-    pub(super) fn sample(draw: &mut Draw, attributes: Attributes) -> Option<Self> {
+    pub(super) fn sample(draw: &mut Draw, attributes: Attributes, skin: Rgb) -> Option<Self> {
         let frames = [(Frame::Round, 1.2), (Frame::Square, 1.0), (Frame::Cat, 0.6)];
         let colors = [
             (hex(0x1B1B22), 3.0),
@@ -35,7 +35,10 @@ impl Glasses {
             (hex(0xF4F1EA), 0.5),
         ];
         let frame = draw.weighted(&frames, Frame::Round);
-        let color = draw.weighted(&colors, Rgb::INK);
+        // Frames have to stand out from the skin behind them.
+        let fits =
+            colors.map(|(c, weight)| (c, if c.distance(skin) < 150.0 { 0.0 } else { weight }));
+        let color = draw.weighted(&fits, colors[1].0);
         let tint = draw.weighted(
             &[(hex(0x17171F), 2.0), (hex(0x1E2C55), 1.0), (hex(0x4A1D2B), 0.6)],
             Rgb::INK,

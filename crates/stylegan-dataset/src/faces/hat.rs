@@ -42,7 +42,7 @@ impl Hat {
 
     pub(super) fn paint(&self, canvas: &mut Canvas, head: &Head) {
         let (x, rx) = (head.x, head.rx);
-        let edge = head.y - 21.0;
+        let edge = head.y - 22.0;
         let crown = head.y - head.top;
         match self.kind {
             Kind::Beanie => {
@@ -91,7 +91,7 @@ impl Hat {
                 canvas.fill(brim.as_ref(), self.color.darker(0.22));
             }
             Kind::Sun => {
-                let brim = oval((x, edge - 2.0), (rx + 15.0, 7.0));
+                let brim = oval((x, edge - 1.5), (rx + 15.0, 5.6));
                 canvas.fill(brim.as_ref(), self.color.darker(0.24));
                 canvas.fill(dome(x, rx * 0.88, edge - 2.0, crown - 8.0).as_ref(), self.color);
                 let band = path(|p| {

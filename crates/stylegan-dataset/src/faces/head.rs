@@ -105,12 +105,12 @@ impl Head {
         canvas.fill(lit.as_ref(), self.skin);
         if self.cheeks {
             let rose = if self.dark {
-                self.skin.mix(hex(0xF0402F), 0.50)
+                self.skin.mix(hex(0xF23A2C), 0.62)
             } else {
-                self.skin.mix(hex(0xFF4F6A), 0.50)
+                self.skin.mix(hex(0xFF4464), 0.56)
             };
             for side in [-1.0, 1.0] {
-                let center = (self.face_x() + side * self.rx * 0.62, self.y + 11.5);
+                let center = (self.face_x() + side * self.rx * 0.62, self.y + 13.0);
                 canvas.fill(oval(center, (6.4, 5.2)).as_ref(), rose);
             }
         }

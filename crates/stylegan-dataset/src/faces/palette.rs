@@ -66,7 +66,7 @@ pub(super) const LIGHT_SKIN: [Rgb; 5] =
     [hex(0xFFE3D0), hex(0xFFD3AE), hex(0xF6C093), hex(0xE9AE7B), hex(0xD99A66)];
 
 /// Dark skin tones, lightest first.
-pub(super) const DARK_SKIN: [Rgb; 4] = [hex(0xA86C43), hex(0x8C5634), hex(0x714128), hex(0x593221)];
+pub(super) const DARK_SKIN: [Rgb; 4] = [hex(0xA86C43), hex(0x8C5634), hex(0x714128), hex(0x633925)];
 
 /// Hair colours that are not blond, with how common each is.
 pub(super) const HAIR: [(Rgb, f32); 11] = [

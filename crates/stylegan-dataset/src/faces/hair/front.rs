@@ -29,7 +29,7 @@ impl Hair {
                 canvas.fill(cap(head, 0.6, 0.6, -5.0, line).as_ref(), color.mix(head.skin, 0.18));
             }
             Style::SidePart => {
-                canvas.fill(cap(head, 2.0, 4.0 * v, 1.0, swoop(head, s, 17.0)).as_ref(), color);
+                canvas.fill(cap(head, 2.0, 4.0 * v, 1.0, swoop(head, s, 19.5)).as_ref(), color);
                 self.gloss(canvas, head);
             }
             Style::Quiff => {
@@ -67,8 +67,8 @@ impl Hair {
             }
             Style::Bowl => {
                 let line = |p: &mut PathBuilder| {
-                    p.line_to(x + rx - 3.0, y - 13.0);
-                    p.quad_to(x, y - 19.5, x - rx + 3.0, y - 13.0);
+                    p.line_to(x + rx - 3.0, y - 15.0);
+                    p.quad_to(x, y - 26.0, x - rx + 3.0, y - 15.0);
                 };
                 canvas.fill(cap(head, 3.5, 5.0 * v, -1.0, line).as_ref(), color);
                 self.gloss(canvas, head);
@@ -125,8 +125,8 @@ impl Hair {
                 let down = if self.style == Style::Bob { y + 28.0 } else { 103.0 };
                 self.locks(canvas, head, down);
                 let line = |p: &mut PathBuilder| {
-                    p.line_to(x + rx - 4.0, y - 12.0);
-                    p.quad_to(x, y - 20.5, x - rx + 4.0, y - 12.0);
+                    p.line_to(x + rx - 4.0, y - 15.0);
+                    p.quad_to(x, y - 27.0, x - rx + 4.0, y - 15.0);
                 };
                 canvas.fill(cap(head, 4.5, 5.5 * v, 2.0, line).as_ref(), color);
                 self.gloss(canvas, head);
@@ -149,7 +149,7 @@ impl Hair {
                 self.gloss(canvas, head);
             }
             Style::Pigtails => {
-                canvas.fill(cap(head, 2.5, 4.0, 3.0, swoop(head, s, 16.0)).as_ref(), color);
+                canvas.fill(cap(head, 2.5, 4.0, 3.0, swoop(head, s, 19.0)).as_ref(), color);
                 for side in [-1.0, 1.0] {
                     canvas.ellipse((x + side * (rx + 3.0), y + 4.0), (4.0, 3.6), Rgb(235, 60, 90));
                 }
@@ -163,7 +163,7 @@ impl Hair {
                         canvas.ellipse(at, (6.6 * v, 7.2 * v), color);
                     }
                 }
-                canvas.fill(cap(head, 4.0, 5.0 * v, -4.0, swoop(head, s, 18.0)).as_ref(), color);
+                canvas.fill(cap(head, 4.0, 5.0 * v, -4.0, swoop(head, s, 20.0)).as_ref(), color);
                 self.gloss(canvas, head);
             }
         }
@@ -285,8 +285,8 @@ fn zigzag(head: &Head) -> impl FnOnce(&mut PathBuilder) {
         p.line_to(x + rx - 4.0, y - 14.0);
         for i in 0..4 {
             let right = x + rx * (0.72 - 0.36 * i as f32);
-            p.line_to(right, y - 24.5);
-            p.line_to(right - rx * 0.2, y - 16.5);
+            p.line_to(right, y - 27.0);
+            p.line_to(right - rx * 0.2, y - 19.5);
         }
         p.line_to(x - rx + 4.0, y - 14.0);
     }
@@ -309,6 +309,8 @@ fn spikes(head: &Head, length: f32) -> Option<Path> {
             p.line_to(dip_x, dip_y);
         }
         p.line_to(x + rx, y - 6.0);
+        // Back along the hairline, above the brows.
+        p.quad_to(x, y - 46.0, x - rx, y - 6.0);
         p.close();
     })
 }

@@ -68,7 +68,7 @@ impl Hair {
         };
         let blond = attributes.has(A::BlondHair);
         // Hair has to stand out from the skin it frames.
-        let fits = HAIR.map(|(c, weight)| (c, if c.distance(skin) < 130.0 { 0.0 } else { weight }));
+        let fits = HAIR.map(|(c, weight)| (c, if c.distance(skin) < 110.0 { 0.0 } else { weight }));
         let color =
             if blond { draw.weighted(&BLOND, BLOND[0].0) } else { draw.weighted(&fits, HAIR[0].0) };
         Self {
@@ -94,6 +94,6 @@ impl Hair {
     /// The colour of the brows: darker than the hair, and never lost on the skin.
     pub(super) fn brow_color(&self, skin: Rgb) -> Rgb {
         let brow = self.color.darker(if self.blond { 0.45 } else { 0.3 });
-        if brow.distance(skin) > 170.0 { brow } else { skin.darker(0.75) }
+        if brow.distance(skin) > 120.0 { brow } else { Rgb::INK }
     }
 }
