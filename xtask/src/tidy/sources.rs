@@ -28,10 +28,15 @@ pub fn check(root: &Path) -> io::Result<Vec<String>> {
         rust_files(&folder, &mut files)?;
         for path in files {
             let inside = path.strip_prefix(&folder).unwrap_or(&path);
-            let shipped = library && inside.starts_with("src") && !is_test_file(inside);
+            let tests = is_test_file(inside);
+            let shipped = library && inside.starts_with("src") && !tests;
             let kernels = folder.ends_with("stylegan-ops");
             let shown = super::shown(root, &path);
             let source = fs::read_to_string(&path)?;
+            // What a file of tests is, its name says.
+            if !tests && !is_documented(&source) {
+                complaints.push(format!("{shown}: no module documentation (`//!`) at the top"));
+            }
             complaints.extend(
                 file(&source, shipped, kernels).into_iter().map(|what| format!("{shown}{what}")),
             );
@@ -59,13 +64,13 @@ fn is_test_file(inside: &Path) -> bool {
     stem == "tests" || inside.components().any(|part| part.as_os_str() == "tests")
 }
 
+fn is_documented(source: &str) -> bool {
+    ["//!", "#![doc"].iter().any(|start| source.trim_start().starts_with(start))
+}
+
 /// Complaints about one file, each beginning with `:` and, where there is one, the line's number.
 fn file(source: &str, shipped: bool, kernels: bool) -> Vec<String> {
     let mut complaints = Vec::new();
-    let documented = ["//!", "#![doc"].iter().any(|start| source.trim_start().starts_with(start));
-    if !documented {
-        complaints.push(": no module documentation (`//!`) at the top".to_owned());
-    }
     let length = source.lines().count();
     if length > LONGEST {
         complaints.push(format!(": {length} lines, more than {LONGEST}"));
@@ -118,8 +123,9 @@ mod tests {
 
     #[test]
     fn missing_docs_and_long_files_are_named() {
-        let found = file(&"fn f() {}\n".repeat(LONGEST + 1), true, true);
-        assert!(found[0].contains("no module documentation"), "{found:?}");
-        assert!(found[1].contains("401 lines"), "{found:?}");
+        let source = "fn f() {}\n".repeat(LONGEST + 1);
+        assert!(!is_documented(&source) && is_documented("//! Docs.\n"));
+        let found = file(&source, true, true);
+        assert!(found[0].contains("401 lines"), "{found:?}");
     }
 }

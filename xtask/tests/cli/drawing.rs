@@ -110,6 +110,22 @@ fn inspect_lists_what_a_file_holds() {
 }
 
 #[test]
+fn inspect_counts_the_official_parameters_of_presets() {
+    let folder = tempfile::tempdir().unwrap();
+    // Generators of StyleGAN and of Progressive GAN at 1024x1024; the discriminator they share.
+    for (preset, generator) in [("f", 26_219_627), ("a", 23_079_115)] {
+        let listings = lines(folder.path(), ["inspect", preset, "--json"]);
+        let parameters: Vec<u64> = listings
+            .iter()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|listing| listing["parameters"].as_u64().unwrap())
+            .collect();
+        assert_eq!(parameters, [generator, 23_087_249], "{preset}");
+    }
+    refused(&xtask(folder.path(), ["inspect", "g"]), &["`g`", "ffhq-1024"]);
+}
+
+#[test]
 fn bench_prints_the_keys_of_the_yardstick() {
     let folder = tempfile::tempdir().unwrap();
     for mode in ["train", "generate"] {
