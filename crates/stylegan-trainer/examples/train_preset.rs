@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
 use stylegan_dataset::OpenOptions;
+use stylegan_trainer::Training;
 use stylegan_trainer::config::TrainConfig;
 use stylegan_trainer::events::Event;
 use stylegan_trainer::run_dir::RunDir;
-use stylegan_trainer::Training;
 
 #[allow(clippy::print_stderr)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {

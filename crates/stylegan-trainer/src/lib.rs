@@ -20,5 +20,5 @@ pub mod tensorboard;
 pub use draws::{Draws, Half};
 pub use gradients::Gradients;
 pub use networks::Networks;
-pub use training::{TrainError, Training};
 pub use step::{DiscriminatorStep, GeneratorStep, StepPosition, StepSettings};
+pub use training::{TrainError, Training};

@@ -41,7 +41,7 @@ mod tests {
         let bytes = [0, 255, 255, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0];
         let half = process(&bytes, (1, 1, 4, 4), 0, 1.0, &Device::Cpu)?;
         let half = half.flatten_all()?.to_vec1::<f32>()?;
-        assert_eq!(half[..4], [0.5, 0.5, 0.0, 0.0]);
+        assert_eq!(half[..4], [0.5; 4]);
         let small = process(&bytes, (1, 1, 4, 4), 1, 0.0, &Device::Cpu)?;
         assert_eq!(small.flatten_all()?.to_vec1::<f32>()?, [0.5, 0.0, -1.0, -1.0]);
         Ok(())

@@ -1,7 +1,8 @@
 //! Event files for TensorBoard.
 //!
 //! A file is a sequence of records (`TFRecord`: length, its checksum, data, their checksum); a record is an `Event` in the
-//! protocol-buffer encoding, of which the few fields written here are spelt out. No crate for this is well kept.
+//! protocol-buffer encoding, of which the few fields written here are spelt out: the crates for such files bring a
+//! protocol-buffer runtime and an image codec of another version along.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

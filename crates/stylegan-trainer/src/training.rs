@@ -284,4 +284,3 @@ fn check_images(config: &TrainConfig, dataset: &dyn Dataset) -> Result<(), Train
     }
     Ok(())
 }
-

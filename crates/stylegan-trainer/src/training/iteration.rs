@@ -148,7 +148,8 @@ impl Training {
         let decay = self.config.generator.w_average_decay;
         let updated = updated_average(&w_avg.as_detached_tensor(), &Tensor::cat(ws, 0)?, decay)?;
         // A batch that is not finite would stay in the average for good.
-        let sum = updated.sqr()?.sum_all()?.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
+        let sum =
+            updated.sqr()?.sum_all()?.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
         if sum.is_finite() { w_avg.set(&updated) } else { Ok(()) }
     }
 

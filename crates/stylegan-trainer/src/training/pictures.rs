@@ -47,7 +47,8 @@ impl Training {
         let shown = (columns * rows).max(1);
         let generator = &self.networks.average;
         let dim = generator.config().mapping.z_dim;
-        let z = Stream::new(self.config.run.seed, 0, GRID_STREAM).normal((shown, dim), &self.device)?;
+        let z =
+            Stream::new(self.config.run.seed, 0, GRID_STREAM).normal((shown, dim), &self.device)?;
         let lod = self.schedule.at(self.position.scheduled_at).lod;
         let options = GenerateOptions {
             psi: self.config.generator.truncation_psi,
