@@ -21,6 +21,7 @@ mod pixel_norm;
 mod planes;
 pub mod random;
 mod resample;
+mod vectorized;
 
 pub use bias_act::bias_act;
 pub use blur::blur;

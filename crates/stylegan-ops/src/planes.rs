@@ -46,20 +46,42 @@ impl Planes {
     }
 }
 
-/// Calls `work` with each plane that the elements of `range` touch, and the part of `range` inside it.
-#[inline(always)]
-pub(crate) fn for_each_part(
-    range: Range<usize>,
+/// The planes that a run of elements touches.
+///
+/// The run starts at the element `first` of a tensor of planes of `plane_len` elements and has `len` elements. Each item is a plane's index and
+/// the part of the run inside that plane, counted from the start of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    plane: usize,
+    start: usize,
+    /// Where the plane ends, counted from the start of the run.
+    end: usize,
+    len: usize,
     plane_len: usize,
-    mut work: impl FnMut(usize, Range<usize>),
-) {
-    let mut start = range.start;
-    let mut plane = start / plane_len.max(1);
-    while start < range.end {
-        let end = ((plane + 1) * plane_len).min(range.end);
-        work(plane, start..end);
-        start = end;
-        plane += 1;
+}
+
+impl Parts {
+    #[inline(always)]
+    pub(crate) fn new(first: usize, len: usize, plane_len: usize) -> Self {
+        let plane_len = plane_len.max(1);
+        let plane = first / plane_len;
+        Self { plane, start: 0, end: (plane + 1) * plane_len - first, len, plane_len }
+    }
+}
+
+impl Iterator for Parts {
+    type Item = (usize, Range<usize>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.start >= self.len {
+            return None;
+        }
+        let item = (self.plane, self.start..self.end.min(self.len));
+        self.plane += 1;
+        self.start = self.end;
+        self.end += self.plane_len;
+        Some(item)
     }
 }
 
@@ -192,10 +214,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_cover_the_range() {
-        let mut seen = Vec::new();
-        for_each_part(5..14, 4, |plane, part| seen.push((plane, part)));
-        assert_eq!(seen, [(1, 5..8), (2, 8..12), (3, 12..14)]);
+    fn parts_cover_the_run() {
+        let parts: Vec<_> = Parts::new(5, 9, 4).collect();
+        assert_eq!(parts, [(1, 0..3), (2, 3..7), (3, 7..9)]);
+        assert_eq!(Parts::new(4, 2, 4).collect::<Vec<_>>(), [(1, 0..2)]);
+        assert_eq!(Parts::new(4, 0, 4).count(), 0);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 
 use crate::kernel::{all_cpu_f32, f32_slice};
 
-pub(crate) use cpu::{activate, vjp};
+pub(crate) use cpu::{activate, gradient, vjp};
 pub(crate) use reference::leaky_relu as reference_form;
 
 /// Leaky ReLU of a tensor of any shape: x where x > 0, `slope * x` elsewhere.

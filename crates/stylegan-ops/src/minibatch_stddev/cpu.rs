@@ -2,12 +2,12 @@
 //!
 //! The layer sits at 4x4, where planes are short and tensors small: what counts is few passes.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{EPS, Groups};
 use crate::kernel::{SharedMut, build_f32, with_scratch};
 use crate::planes::sums;
+use crate::vectorized::vectorized;
 
 impl Groups {
     /// Index of the first element of channel `c` of member `k` of group `m`, in a tensor of `channels` channels.
@@ -61,13 +61,17 @@ impl Groups {
     }
 }
 
-/// Writes the same number all over a plane.
-///
-/// # Safety
-/// No other task may touch that plane.
-unsafe fn fill(out: &SharedMut<'_>, start: usize, len: usize, value: f32) {
-    // SAFETY: the caller's promise.
-    unsafe { out.slice_mut(start, len) }.fill(value);
+vectorized! {
+    /// The mean of s over the channels of run `f` and the positions, in group `m`.
+    fn run_deviation(x: &[f32], groups: &Groups, m: usize, f: usize, scratch: &mut [f32]) -> f32 {
+        let (mean, s) = scratch.split_at_mut(groups.positions());
+        let mut total = 0f64;
+        for c in f * groups.run..(f + 1) * groups.run {
+            groups.statistics(x, m, c, mean, s);
+            total += sums(s, |s| [s])[0];
+        }
+        (total / (groups.run * groups.positions()) as f64) as f32
+    }
 }
 
 pub(super) fn forward(x: &[f32], groups: &Groups) -> Vec<f32> {
@@ -77,24 +81,15 @@ pub(super) fn forward(x: &[f32], groups: &Groups) -> Vec<f32> {
     unsafe {
         build_f32(groups.output_shape().elem_count(), |out| {
             groups.map(|m, f| {
-                let deviation = with_scratch(2 * positions, |scratch| {
-                    let (mean, s) = scratch.split_at_mut(positions);
-                    Arch::new().dispatch(|| {
-                        let mut total = 0f64;
-                        for c in f * groups.run..(f + 1) * groups.run {
-                            groups.statistics(x, m, c, mean, s);
-                            total += sums(s, |s| [s])[0];
-                        }
-                        total / (groups.run * positions) as f64
-                    })
-                });
+                let deviation =
+                    with_scratch(2 * positions, |scratch| run_deviation(x, groups, m, f, scratch));
                 for k in 0..groups.members {
                     let from = groups.plane(channels, k, m, f * groups.run);
                     let to = groups.plane(out_channels, k, m, f * groups.run);
                     let len = groups.run * positions;
                     out.slice_mut(to, len).copy_from_slice(&x[from..][..len]);
                     let map = groups.plane(out_channels, k, m, channels + f);
-                    fill(&out, map, positions, deviation as f32);
+                    out.slice_mut(map, positions).fill(deviation);
                 }
             });
         })
@@ -102,32 +97,44 @@ pub(super) fn forward(x: &[f32], groups: &Groups) -> Vec<f32> {
 }
 
 pub(super) fn vjp(x: &[f32], g: &[f32], groups: &Groups) -> Vec<f32> {
-    let (positions, channels) = (groups.positions(), groups.channels());
-    let g_channels = channels + groups.features;
+    let scratch = 2 * groups.positions();
     // SAFETY: groups and runs cover all planes of the result, and each task writes its own.
     unsafe {
         build_f32(groups.input_shape().elem_count(), |out| {
             groups.map(|m, f| {
-                with_scratch(2 * positions, |scratch| {
-                    let (mean, s) = scratch.split_at_mut(positions);
-                    Arch::new().dispatch(|| {
-                        let slope = groups.slope(g, m, f);
-                        for c in f * groups.run..(f + 1) * groups.run {
-                            groups.statistics(x, m, c, mean, s);
-                            for k in 0..groups.members {
-                                let start = groups.plane(channels, k, m, c);
-                                let out = out.slice_mut(start, positions);
-                                let x = &x[start..][..positions];
-                                let g = &g[groups.plane(g_channels, k, m, c)..][..positions];
-                                for i in 0..positions {
-                                    out[i] = g[i] + slope * ((x[i] - mean[i]) / s[i]);
-                                }
-                            }
-                        }
-                    });
-                });
+                with_scratch(scratch, |scratch| run_vjp(out, x, g, groups, m, f, scratch));
             });
         })
+    }
+}
+
+vectorized! {
+    /// One group and one run of channels of [`vjp`], which no other task may have.
+    fn run_vjp(
+        out: SharedMut<'_>,
+        x: &[f32],
+        g: &[f32],
+        groups: &Groups,
+        m: usize,
+        f: usize,
+        scratch: &mut [f32],
+    ) {
+        let (positions, channels) = (groups.positions(), groups.channels());
+        let (mean, s) = scratch.split_at_mut(positions);
+        let slope = groups.slope(g, m, f);
+        for c in f * groups.run..(f + 1) * groups.run {
+            groups.statistics(x, m, c, mean, s);
+            for k in 0..groups.members {
+                let start = groups.plane(channels, k, m, c);
+                // SAFETY: every task has another group or run.
+                let out = unsafe { out.slice_mut(start, positions) };
+                let x = &x[start..][..positions];
+                let g = &g[groups.plane(channels + groups.features, k, m, c)..][..positions];
+                for i in 0..positions {
+                    out[i] = g[i] + slope * ((x[i] - mean[i]) / s[i]);
+                }
+            }
+        }
     }
 }
 
@@ -138,77 +145,81 @@ pub(super) fn vjp_backward(
     v: &[f32],
     groups: &Groups,
 ) -> (Vec<f32>, Vec<f32>) {
+    let (positions, channels) = (groups.positions(), groups.channels());
+    let g_channels = channels + groups.features;
     let mut to_g = Vec::new();
     // SAFETY: groups and runs cover all planes of both results, and each task writes its own.
     let to_x = unsafe {
         build_f32(groups.input_shape().elem_count(), |to_x| {
             to_g = build_f32(groups.output_shape().elem_count(), |to_g| {
-                groups.map(|m, f| run_backward((x, g, v), (to_x, to_g), groups, m, f));
+                groups.map(|m, f| {
+                    let through = with_scratch(4 * positions, |scratch| {
+                        run_backward(to_x, x, g, v, groups, m, f, scratch)
+                    });
+                    for k in 0..groups.members {
+                        let from = groups.plane(channels, k, m, f * groups.run);
+                        let to = groups.plane(g_channels, k, m, f * groups.run);
+                        let len = groups.run * positions;
+                        to_g.slice_mut(to, len).copy_from_slice(&v[from..][..len]);
+                        let map = groups.plane(g_channels, k, m, channels + f);
+                        to_g.slice_mut(map, positions).fill(through);
+                    }
+                });
             });
         })
     };
     (to_x, to_g)
 }
 
-/// One group and one run of channels of [`vjp_backward`].
-///
-/// # Safety
-/// No other task may have the same group and run.
-unsafe fn run_backward(
-    (x, g, v): (&[f32], &[f32], &[f32]),
-    (to_x, to_g): (SharedMut<'_>, SharedMut<'_>),
-    groups: &Groups,
-    m: usize,
-    f: usize,
-) {
-    let (positions, channels) = (groups.positions(), groups.channels());
-    let g_channels = channels + groups.features;
-    let members = groups.members as f32;
-    let through = with_scratch(4 * positions, |scratch| {
+vectorized! {
+    /// One group and one run of channels of [`vjp_backward`], which no other task may have: writes what goes to x, and returns what goes to
+    /// every element of the run's maps in g.
+    fn run_backward(
+        to_x: SharedMut<'_>,
+        x: &[f32],
+        g: &[f32],
+        v: &[f32],
+        groups: &Groups,
+        m: usize,
+        f: usize,
+        scratch: &mut [f32],
+    ) -> f32 {
+        let (positions, channels) = (groups.positions(), groups.channels());
+        let share = 1.0 / groups.members as f32;
         let (mean, rest) = scratch.split_at_mut(positions);
         let (s, rest) = rest.split_at_mut(positions);
         let (v_mean, along) = rest.split_at_mut(positions);
-        Arch::new().dispatch(|| {
-            let slope = groups.slope(g, m, f);
-            let mut through = 0f64;
-            for c in f * groups.run..(f + 1) * groups.run {
-                groups.statistics(x, m, c, mean, s);
-                v_mean.fill(0.0);
-                along.fill(0.0);
-                for k in 0..groups.members {
-                    let start = groups.plane(channels, k, m, c);
-                    let (x, v) = (&x[start..][..positions], &v[start..][..positions]);
-                    for i in 0..positions {
-                        v_mean[i] += v[i];
-                        along[i] += v[i] * (x[i] - mean[i]);
-                    }
-                }
+        let slope = groups.slope(g, m, f);
+        let mut through = 0f64;
+        for c in f * groups.run..(f + 1) * groups.run {
+            groups.statistics(x, m, c, mean, s);
+            v_mean.fill(0.0);
+            along.fill(0.0);
+            for k in 0..groups.members {
+                let start = groups.plane(channels, k, m, c);
+                let (x, v) = (&x[start..][..positions], &v[start..][..positions]);
                 for i in 0..positions {
-                    v_mean[i] /= members;
-                    // sum(v d) / s: its sum is what goes to g.
-                    along[i] /= s[i];
-                }
-                through += sums(along, |a| [a])[0];
-                for k in 0..groups.members {
-                    let start = groups.plane(channels, k, m, c);
-                    let (x, v) = (&x[start..][..positions], &v[start..][..positions]);
-                    // SAFETY: the caller's promise.
-                    let out = unsafe { to_x.slice_mut(start, positions) };
-                    for i in 0..positions {
-                        let unit = (x[i] - mean[i]) / s[i];
-                        out[i] = slope * (((v[i] - v_mean[i]) - unit * along[i] / members) / s[i]);
-                    }
-                    // SAFETY: the caller's promise.
-                    let out =
-                        unsafe { to_g.slice_mut(groups.plane(g_channels, k, m, c), positions) };
-                    out.copy_from_slice(v);
+                    v_mean[i] += v[i];
+                    along[i] += v[i] * (x[i] - mean[i]);
                 }
             }
-            (through * groups.weight()) as f32
-        })
-    });
-    for k in 0..groups.members {
-        // SAFETY: the caller's promise.
-        unsafe { fill(&to_g, groups.plane(g_channels, k, m, channels + f), positions, through) };
+            for i in 0..positions {
+                v_mean[i] *= share;
+                // sum(v d) / s: its sum is what goes to g.
+                along[i] /= s[i];
+            }
+            through += sums(along, |a| [a])[0];
+            for k in 0..groups.members {
+                let start = groups.plane(channels, k, m, c);
+                let (x, v) = (&x[start..][..positions], &v[start..][..positions]);
+                // SAFETY: every task has another group or run.
+                let out = unsafe { to_x.slice_mut(start, positions) };
+                for i in 0..positions {
+                    let unit = (x[i] - mean[i]) / s[i];
+                    out[i] = slope * (((v[i] - v_mean[i]) - unit * along[i] * share) / s[i]);
+                }
+            }
+        }
+        (through * groups.weight()) as f32
     }
 }

@@ -1,14 +1,15 @@
 //! Float32 kernels for the CPU: one read, one write. The noise map is shared by all channels and stays in the cache.
 
-use pulp::Arch;
-
 use crate::kernel::{build_f32, for_each_chunk};
-use crate::leaky_relu::activate;
-use crate::planes::{GRAIN, Planes, for_each_part, sum_over_batch, sums2};
+use crate::leaky_relu::{activate, gradient};
+use crate::planes::{GRAIN, Parts, Planes, sum_over_batch, sums2};
+use crate::vectorized::vectorized;
 
-/// Where the noise map of an image begins: each image has its own, or all share one.
-fn noise_start(noise: &[f32], planes: &Planes, image: usize) -> usize {
-    if noise.len() == planes.len { 0 } else { image * planes.len }
+/// The noise map of an image: each image has its own, or all share one.
+#[inline(always)]
+fn map_of<'a>(noise: &'a [f32], planes: &Planes, image: usize) -> &'a [f32] {
+    let start = if noise.len() == planes.len { 0 } else { image * planes.len };
+    &noise[start..start + planes.len]
 }
 
 pub(super) fn forward(
@@ -20,27 +21,38 @@ pub(super) fn forward(
     bias_scale: f32,
     slope: f32,
 ) -> Vec<f32> {
+    let bias: Vec<f32> = bias.iter().map(|bias| bias * bias_scale).collect();
     // SAFETY: the chunks cover every element, and each writes its own.
     unsafe {
         build_f32(planes.elements(), |out| {
             for_each_chunk(planes.elements(), GRAIN, |range| {
                 let first = range.start;
                 let out = out.slice_mut(first, range.len());
-                Arch::new().dispatch(|| {
-                    for_each_part(range, planes.len, |plane, part| {
-                        let (image, channel) = (plane / planes.channels, plane % planes.channels);
-                        let weight = noise_weight[channel];
-                        let bias = bias[channel] * bias_scale;
-                        let offset = part.start - plane * planes.len;
-                        let noise = &noise[noise_start(noise, planes, image) + offset..];
-                        let out = &mut out[part.start - first..part.end - first];
-                        for ((out, &x), &noise) in out.iter_mut().zip(&x[part]).zip(noise) {
-                            *out = activate((x + noise * weight) + bias, slope);
-                        }
-                    });
-                });
+                forward_chunk(out, &x[range], noise, noise_weight, &bias, planes, first, slope);
             });
         })
+    }
+}
+
+vectorized! {
+    fn forward_chunk(
+        out: &mut [f32],
+        x: &[f32],
+        noise: &[f32],
+        noise_weight: &[f32],
+        bias: &[f32],
+        planes: &Planes,
+        first: usize,
+        slope: f32,
+    ) {
+        for (plane, part) in Parts::new(first, out.len(), planes.len) {
+            let (image, channel) = (plane / planes.channels, plane % planes.channels);
+            let (weight, bias) = (noise_weight[channel], bias[channel]);
+            let noise = &map_of(noise, planes, image)[first + part.start - plane * planes.len..];
+            for ((out, &x), &noise) in out[part.clone()].iter_mut().zip(&x[part]).zip(noise) {
+                *out = activate((x + noise * weight) + bias, slope);
+            }
+        }
     }
 }
 
@@ -57,20 +69,26 @@ pub(super) fn backward(
     let gx = unsafe {
         build_f32(planes.elements(), |out| {
             let per_plane = planes.map(|plane| {
-                let start = plane * planes.len;
-                let out = out.slice_mut(start, planes.len);
-                let (g, y) = (&g[start..start + planes.len], &y[start..start + planes.len]);
-                let noise_start = noise_start(noise, planes, plane / planes.channels);
-                let noise = &noise[noise_start..noise_start + planes.len];
-                Arch::new().dispatch(|| {
-                    for ((out, &g), &y) in out.iter_mut().zip(g).zip(y) {
-                        *out = if y > 0.0 { g } else { slope * g };
-                    }
-                    sums2(out, noise, |gx, noise| [gx, gx * noise])
-                })
+                let range = plane * planes.len..(plane + 1) * planes.len;
+                let out = out.slice_mut(range.start, planes.len);
+                let noise = map_of(noise, planes, plane / planes.channels);
+                plane_backward(out, &g[range.clone()], &y[range], noise, slope)
             });
             sums = sum_over_batch(planes, &per_plane);
         })
     };
     (gx, sums)
+}
+
+vectorized! {
+    fn plane_backward(
+        out: &mut [f32],
+        g: &[f32],
+        y: &[f32],
+        noise: &[f32],
+        slope: f32,
+    ) -> [f64; 2] {
+        gradient(out, g, y, slope);
+        sums2(out, noise, |gx, noise| [gx, gx * noise])
+    }
 }

@@ -2,16 +2,16 @@
 //!
 //! A matrix [N, C] has one position an image, whose channels are neighbours; there each row is summed like a plane.
 
-use pulp::Arch;
-
 use crate::kernel::{SharedMut, build_f32, for_each_task, with_scratch};
-use crate::planes::{GRAIN, Planes, sums};
+use crate::planes::{GRAIN, Planes, sums, sums2};
+use crate::vectorized::vectorized;
 
 /// Channels that are summed before they join the total, which keeps the rounding of long sums low.
 const GROUP: usize = 16;
 
-/// Elements of a block through all channels: half a mebibyte with its result.
-const BLOCK: usize = 1 << 16;
+/// Elements of a block through all channels: 128 KiB. Channels lie a power of two apart and compete for the same places in the cache,
+/// so that only part of it can be used.
+const BLOCK: usize = 1 << 15;
 
 /// The block of positions that one task takes through the channels of one image.
 #[derive(Clone, Copy)]
@@ -88,6 +88,14 @@ fn row_mean_square(x: &[f32]) -> f32 {
     (sums(x, |x| [x * x])[0] / x.len() as f64) as f32
 }
 
+/// `1 / sqrt(r + eps)` for every r.
+#[inline(always)]
+fn inverse_roots(r: &mut [f32], eps: f32) {
+    for r in r {
+        *r = 1.0 / (*r + eps).sqrt();
+    }
+}
+
 pub(super) fn forward(x: &[f32], planes: &Planes, eps: f32) -> Vec<f32> {
     // SAFETY: the blocks cover every element, and each task writes its own.
     unsafe {
@@ -95,31 +103,12 @@ pub(super) fn forward(x: &[f32], planes: &Planes, eps: f32) -> Vec<f32> {
             for_each_block(planes, |block| {
                 if block.pitch == 1 {
                     let out = out.slice_mut(block.start, block.channels);
-                    let x = &x[block.start..][..block.channels];
-                    Arch::new().dispatch(|| {
-                        let r = 1.0 / (row_mean_square(x) + eps).sqrt();
-                        for (out, &x) in out.iter_mut().zip(x) {
-                            *out = x * r;
-                        }
+                    row_forward(out, &x[block.start..][..block.channels], eps);
+                } else {
+                    with_scratch(2 * block.len, |scratch| {
+                        block_forward(out, x, block, eps, scratch)
                     });
-                    return;
                 }
-                with_scratch(2 * block.len, |scratch| {
-                    let (r, part) = scratch.split_at_mut(block.len);
-                    Arch::new().dispatch(|| {
-                        block.mean_product(x, x, r, part);
-                        for r in r.iter_mut() {
-                            *r = 1.0 / (*r + eps).sqrt();
-                        }
-                        for channel in 0..block.channels {
-                            let out = block.out(&out, channel);
-                            for ((out, &x), &r) in out.iter_mut().zip(block.of(x, channel)).zip(&*r)
-                            {
-                                *out = x * r;
-                            }
-                        }
-                    });
-                });
             });
         })
     }
@@ -131,42 +120,80 @@ pub(super) fn backward(g: &[f32], x: &[f32], planes: &Planes, eps: f32) -> Vec<f
         build_f32(planes.elements(), |out| {
             for_each_block(planes, |block| {
                 if block.pitch == 1 {
+                    let range = block.start..block.start + block.channels;
                     let out = out.slice_mut(block.start, block.channels);
-                    let x = &x[block.start..][..block.channels];
-                    let g = &g[block.start..][..block.channels];
-                    Arch::new().dispatch(|| row_backward(g, x, out, eps));
-                    return;
-                }
-                with_scratch(3 * block.len, |scratch| {
-                    let (r, rest) = scratch.split_at_mut(block.len);
-                    let (along, part) = rest.split_at_mut(block.len);
-                    Arch::new().dispatch(|| {
-                        block.mean_product(x, x, r, part);
-                        block.mean_product(g, x, along, part);
-                        for (r, along) in r.iter_mut().zip(along.iter_mut()) {
-                            *r = 1.0 / (*r + eps).sqrt();
-                            *along *= *r * *r * *r;
-                        }
-                        for channel in 0..block.channels {
-                            let out = block.out(&out, channel);
-                            let (g, x) = (block.of(g, channel), block.of(x, channel));
-                            for i in 0..out.len() {
-                                out[i] = g[i] * r[i] - x[i] * along[i];
-                            }
-                        }
+                    row_backward(out, &g[range.clone()], &x[range], eps);
+                } else {
+                    with_scratch(3 * block.len, |scratch| {
+                        block_backward(out, g, x, block, eps, scratch);
                     });
-                });
+                }
             });
         })
     }
 }
 
-#[inline(always)]
-fn row_backward(g: &[f32], x: &[f32], out: &mut [f32], eps: f32) {
-    let [product] = crate::planes::sums2(g, x, |g, x| [g * x]);
-    let r = 1.0 / (row_mean_square(x) + eps).sqrt();
-    let along = (product / x.len() as f64) as f32 * (r * r * r);
-    for ((out, &g), &x) in out.iter_mut().zip(g).zip(x) {
-        *out = g * r - x * along;
+vectorized! {
+    fn row_forward(out: &mut [f32], x: &[f32], eps: f32) {
+        let r = 1.0 / (row_mean_square(x) + eps).sqrt();
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x * r;
+        }
+    }
+}
+
+vectorized! {
+    fn row_backward(out: &mut [f32], g: &[f32], x: &[f32], eps: f32) {
+        let [product] = sums2(g, x, |g, x| [g * x]);
+        let r = 1.0 / (row_mean_square(x) + eps).sqrt();
+        let along = (product / x.len() as f64) as f32 * (r * r * r);
+        for ((out, &g), &x) in out.iter_mut().zip(g).zip(x) {
+            *out = g * r - x * along;
+        }
+    }
+}
+
+vectorized! {
+    fn block_forward(out: SharedMut<'_>, x: &[f32], block: Block, eps: f32, scratch: &mut [f32]) {
+        let (r, part) = scratch.split_at_mut(block.len);
+        block.mean_product(x, x, r, part);
+        inverse_roots(r, eps);
+        for channel in 0..block.channels {
+            // SAFETY: every task has another block.
+            let out = unsafe { block.out(&out, channel) };
+            for ((out, &x), &r) in out.iter_mut().zip(block.of(x, channel)).zip(&*r) {
+                *out = x * r;
+            }
+        }
+    }
+}
+
+vectorized! {
+    fn block_backward(
+        out: SharedMut<'_>,
+        g: &[f32],
+        x: &[f32],
+        block: Block,
+        eps: f32,
+        scratch: &mut [f32],
+    ) {
+        let (r, rest) = scratch.split_at_mut(block.len);
+        let (along, part) = rest.split_at_mut(block.len);
+        block.mean_product(x, x, r, part);
+        block.mean_product(g, x, along, part);
+        inverse_roots(r, eps);
+        for (along, &r) in along.iter_mut().zip(&*r) {
+            *along *= r * r * r;
+        }
+        for channel in 0..block.channels {
+            // SAFETY: every task has another block.
+            let out = unsafe { block.out(&out, channel) };
+            let (g, x) = (block.of(g, channel), block.of(x, channel));
+            for ((((out, &g), &x), &r), &along) in
+                out.iter_mut().zip(g).zip(x).zip(&*r).zip(&*along)
+            {
+                *out = g * r - x * along;
+            }
+        }
     }
 }

@@ -9,12 +9,14 @@ mod philox;
 mod tests;
 mod transform;
 
+use std::marker::PhantomData;
+
 use candle_core::{Device, Result, Shape, Tensor};
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 use crate::kernel::{build_f32, for_each_chunk};
 use crate::planes::GRAIN;
-use philox::{LANES, Words};
+use transform::{Distribution, Normal, SaltAndPepper, Uniform};
 
 /// A stream of random numbers: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
 ///
@@ -52,7 +54,7 @@ impl Stream {
     /// # Errors
     /// If the tensor cannot be moved to `device`.
     pub fn normal(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-        self.tensor(shape, device, transform::normal)
+        self.tensor::<Normal>(shape, device)
     }
 
     /// A tensor of float32, uniform over the 2^24 multiples of 2^-24 in [0, 1).
@@ -60,7 +62,7 @@ impl Stream {
     /// # Errors
     /// If the tensor cannot be moved to `device`.
     pub fn uniform(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-        self.tensor(shape, device, transform::uniform)
+        self.tensor::<Uniform>(shape, device)
     }
 
     /// A tensor of float32 that is zero but for one element in eight: those are `sqrt(8)` or `-sqrt(8)`, either as likely. Mean 0, variance 1.
@@ -68,13 +70,13 @@ impl Stream {
     /// # Errors
     /// If the tensor cannot be moved to `device`.
     pub fn salt_and_pepper(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-        self.tensor(shape, device, transform::salt_and_pepper)
+        self.tensor::<SaltAndPepper>(shape, device)
     }
 
     /// The 128 bits of the block of `index`.
     pub fn bits_at(&self, index: u64) -> [u32; 4] {
-        let (key, words) = self.counters(index, [0]);
-        philox::rounds(key, words).map(|[word]| word)
+        let (key, counter) = self.counter(index);
+        philox::rounds(key, counter)
     }
 
     /// A number in [0, 1) with 53 random bits, from the block of `index`.
@@ -101,28 +103,17 @@ impl Stream {
         u64::from(low) | u64::from(high) << 32
     }
 
-    /// The key and the counters of the blocks `index + offset`, which lie in the same run of 2^32 blocks.
+    /// The key and the counter of a block.
     ///
     /// An index has one word of the counter; beyond, the key's upper word counts on.
     #[inline(always)]
-    fn counters<const L: usize>(&self, index: u64, offsets: [u32; L]) -> ([u32; 2], Words<L>) {
-        let low = index as u32;
+    fn counter(&self, index: u64) -> ([u32; 2], [u32; 4]) {
         let key = self.seed.wrapping_add(index & !0xffff_ffff);
-        let words = [
-            offsets.map(|offset| low.wrapping_add(offset)),
-            [self.id; L],
-            [self.step as u32; L],
-            [(self.step >> 32) as u32; L],
-        ];
-        ([key as u32, (key >> 32) as u32], words)
+        let counter = [index as u32, self.id, self.step as u32, (self.step >> 32) as u32];
+        ([key as u32, (key >> 32) as u32], counter)
     }
 
-    fn tensor(
-        &self,
-        shape: impl Into<Shape>,
-        device: &Device,
-        transform: impl Fn([u32; 4]) -> [f32; 4] + Copy + Send + Sync,
-    ) -> Result<Tensor> {
+    fn tensor<D: Distribution>(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
         let shape = shape.into();
         let len = shape.elem_count();
         // SAFETY: the chunks cover every element, and each writes its own.
@@ -130,30 +121,39 @@ impl Stream {
             build_f32(len, |out| {
                 for_each_chunk(len, GRAIN, |range| {
                     let out = out.slice_mut(range.start, range.len());
-                    Arch::new().dispatch(|| self.fill(range.start as u64 / 4, out, transform));
+                    // Chunks hold a power of two of blocks, so that none passes the end of the counter's first word.
+                    let (key, counter) = self.counter(range.start as u64 / 4);
+                    let distribution = PhantomData::<D>;
+                    Arch::new().dispatch(Fill { out, key, counter, distribution });
                 });
             })
         };
         Tensor::from_vec(values, shape, &Device::Cpu)?.to_device(device)
     }
+}
 
-    /// Writes the elements of the blocks from `first` on, which is a multiple of the lanes.
+/// Writes the elements of the blocks from the given counter on, whose first word must not pass its end.
+struct Fill<'a, D> {
+    out: &'a mut [f32],
+    key: [u32; 2],
+    counter: [u32; 4],
+    distribution: PhantomData<D>,
+}
+
+impl<D: Distribution> NullaryFnOnce for Fill<'_, D> {
+    type Output = ();
+
     #[inline(always)]
-    fn fill(&self, first: u64, out: &mut [f32], transform: impl Fn([u32; 4]) -> [f32; 4] + Copy) {
-        const OFFSETS: [u32; LANES] = philox::offsets();
-        for (group, out) in out.chunks_mut(4 * LANES).enumerate() {
-            let (key, words) = self.counters(first + (group * LANES) as u64, OFFSETS);
-            let [a, b, c, d] = philox::rounds(key, words);
-            if let Ok(out) = <&mut [f32; 4 * LANES]>::try_from(&mut *out) {
-                for (lane, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                    *out = transform([a[lane], b[lane], c[lane], d[lane]]);
-                }
-            } else {
-                for (lane, out) in out.chunks_mut(4).enumerate() {
-                    let block = transform([a[lane], b[lane], c[lane], d[lane]]);
-                    out.copy_from_slice(&block[..out.len()]);
-                }
-            }
+    fn call(self) {
+        let (key, [first, id, low, high]) = (self.key, self.counter);
+        let (blocks, rest) = self.out.as_chunks_mut::<4>();
+        let count = blocks.len() as u32;
+        for (index, block) in (0u32..).zip(blocks) {
+            *block = D::block(philox::rounds(key, [first.wrapping_add(index), id, low, high]));
+        }
+        if !rest.is_empty() {
+            let last = D::block(philox::rounds(key, [first.wrapping_add(count), id, low, high]));
+            rest.copy_from_slice(&last[..rest.len()]);
         }
     }
 }

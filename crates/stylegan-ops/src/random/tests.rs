@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use stylegan_testkit::assert_same_at_any_thread_count;
 
 use super::Stream;
-use super::transform::{ln, normal, sin_cos_turn};
+use super::transform::{Distribution, Normal, ln, sin_cos_turn};
 
 fn values(tensor: Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -40,7 +40,7 @@ fn the_first_normal_numbers_are_these_bits() {
     let got = values(Stream::new(1, 2, 3).normal(6, &Device::Cpu).unwrap());
     let bits: Vec<u32> = got.iter().map(|v| v.to_bits()).collect();
     let scalar: Vec<u32> = (0..2u64)
-        .flat_map(|block| normal(Stream::new(1, 2, 3).bits_at(block)))
+        .flat_map(|block| Normal::block(Stream::new(1, 2, 3).bits_at(block)))
         .map(f32::to_bits)
         .take(6)
         .collect();
@@ -116,7 +116,7 @@ fn normal_numbers_have_the_moments_and_tails_of_the_distribution() {
 fn the_extreme_words_give_finite_numbers() {
     for a in [0, 1, u32::MAX, u32::MAX - 1, 1 << 31] {
         for b in [0, 1, u32::MAX, 1 << 29, 1 << 30, 3 << 30] {
-            let [x, y, ..] = normal([a, b, 0, 0]);
+            let [x, y, ..] = Normal::block([a, b, 0, 0]);
             assert!(x.is_finite() && y.is_finite() && x.hypot(y) < 6.7, "{a} {b}: {x} {y}");
         }
     }
@@ -214,7 +214,7 @@ proptest! {
         let stream = Stream::new(seed, step, id);
         let all = values(stream.normal(len, &Device::Cpu).unwrap());
         for i in [0, len / 3, len / 2, len - 1] {
-            let block = normal(stream.bits_at(i as u64 / 4));
+            let block = Normal::block(stream.bits_at(i as u64 / 4));
             prop_assert_eq!(all[i].to_bits(), block[i % 4].to_bits());
         }
     }

@@ -5,28 +5,46 @@
 
 use std::f32::consts::{LN_2, PI};
 
+/// How four random words become four numbers.
+pub(super) trait Distribution {
+    /// The numbers of one block. A trait and not a function value, because calls through those are not inlined into vector code.
+    fn block(words: [u32; 4]) -> [f32; 4];
+}
+
 /// Uniform in [0, 1), 24 bits.
-#[inline(always)]
-pub(super) fn uniform(words: [u32; 4]) -> [f32; 4] {
-    words.map(|word| (word >> 8) as i32 as f32 * (1.0 / (1 << 24) as f32))
+pub(super) struct Uniform;
+
+impl Distribution for Uniform {
+    #[inline(always)]
+    fn block(words: [u32; 4]) -> [f32; 4] {
+        words.map(|word| (word >> 8) as i32 as f32 * (1.0 / (1 << 24) as f32))
+    }
 }
 
 /// One word in eight is not zero, and half of those are negative.
-#[inline(always)]
-pub(super) fn salt_and_pepper(words: [u32; 4]) -> [f32; 4] {
-    const HEIGHT: f32 = 2.0 * std::f32::consts::SQRT_2;
-    words.map(|word| match word >> 28 {
-        0 => HEIGHT,
-        1 => -HEIGHT,
-        _ => 0.0,
-    })
+pub(super) struct SaltAndPepper;
+
+impl Distribution for SaltAndPepper {
+    #[inline(always)]
+    fn block(words: [u32; 4]) -> [f32; 4] {
+        const HEIGHT: f32 = 2.0 * std::f32::consts::SQRT_2;
+        words.map(|word| match word >> 28 {
+            0 => HEIGHT,
+            1 => -HEIGHT,
+            _ => 0.0,
+        })
+    }
 }
 
 /// Two pairs of independent normal numbers.
-#[inline(always)]
-pub(super) fn normal([a, b, c, d]: [u32; 4]) -> [f32; 4] {
-    let ((x, y), (z, w)) = (normal_pair(a, b), normal_pair(c, d));
-    [x, y, z, w]
+pub(super) struct Normal;
+
+impl Distribution for Normal {
+    #[inline(always)]
+    fn block([a, b, c, d]: [u32; 4]) -> [f32; 4] {
+        let ((x, y), (z, w)) = (normal_pair(a, b), normal_pair(c, d));
+        [x, y, z, w]
+    }
 }
 
 /// The method of Box and Muller: the first word gives the radius, the second the angle.
