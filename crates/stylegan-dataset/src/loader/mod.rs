@@ -110,7 +110,9 @@ impl Loader {
                 Ok(batch)
             }
             Err(error) => {
-                self.seek(self.position);
+                // The threads end here and start again with the next batch: had they gone on, they
+                // could have met the same error again before the caller mended its cause.
+                self.pool = None;
                 Err(error)
             }
         }
