@@ -2,6 +2,9 @@
 //!
 //! Throughput counts the input once: an operation at the speed of memory, which reads and writes as much as the copy, shows the copy's number.
 
+// The functions that criterion generates have none.
+#![allow(missing_docs)]
+
 use std::hint::black_box;
 
 use candle_core::{Device, Result, Tensor, Var};
