@@ -15,13 +15,8 @@ pub(crate) fn for_each_task(tasks: usize, work: impl Fn(usize) + Send + Sync) {
     }
 }
 
-/// The number of chunks of `chunk` elements in `len`.
-pub(crate) fn chunk_count(len: usize, chunk: usize) -> usize {
-    len.div_ceil(chunk.max(1))
-}
-
 /// Cuts `0..len` into chunks of `chunk` (the last one may be shorter) and calls `work` with each.
 pub(crate) fn for_each_chunk(len: usize, chunk: usize, work: impl Fn(Range<usize>) + Send + Sync) {
     let chunk = chunk.max(1);
-    for_each_task(chunk_count(len, chunk), |i| work(i * chunk..((i + 1) * chunk).min(len)));
+    for_each_task(len.div_ceil(chunk), |i| work(i * chunk..((i + 1) * chunk).min(len)));
 }

@@ -20,8 +20,8 @@ fn phases(geo: &Geometry, size: usize) -> Vec<Phase> {
     (0..geo.stride.min(size))
         .map(|start| {
             // output o meets input o * stride + k - padding
-            let taps = (0..geo.kernel)
-                .filter(|k| (start + geo.padding + geo.stride * geo.kernel - k) % geo.stride == 0);
+            let offset = start + geo.padding + geo.stride * geo.kernel;
+            let taps = (0..geo.kernel).filter(|k| (offset - k).is_multiple_of(geo.stride));
             let shift = |k: usize| (start + geo.padding) as isize - k as isize;
             Phase {
                 start,

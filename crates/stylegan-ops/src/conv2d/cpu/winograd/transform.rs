@@ -127,8 +127,8 @@ pub(super) fn both_axes<S: Simd, const I: usize, const O: usize>(
         for (row, value) in line.iter_mut().enumerate() {
             *value = load(row, column);
         }
-        for (row, value) in transform(simd, line).into_iter().enumerate() {
-            half[row][column] = value;
+        for (half, value) in half.iter_mut().zip(transform(simd, line)) {
+            half[column] = value;
         }
     }
     for (row, line) in half.into_iter().enumerate() {
