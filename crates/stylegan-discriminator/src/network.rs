@@ -127,12 +127,12 @@ impl Discriminator {
         labels: Option<&Tensor>,
     ) -> Result<Scores> {
         let (last, fade) = self.split(image, lod)?;
-        let mut x = self.from_rgb(last)?.forward(image)?;
+        let mut x = self.rgb_layer(last)?.forward(image)?;
         for block in (1..=last).rev() {
             x = self.blocks[block - 1].forward(&x)?;
             if fade > 0.0 && block == last {
                 let half = ops::downsample_box2d(image)?;
-                x = fade_to(&x, &self.from_rgb(last - 1)?.forward(&half)?, fade)?;
+                x = fade_to(&x, &self.rgb_layer(last - 1)?.forward(&half)?, fade)?;
             }
         }
         self.scores(&self.head.forward(&x)?, labels)
@@ -146,13 +146,13 @@ impl Discriminator {
         labels: Option<&Tensor>,
     ) -> Result<(Scores, Tape)> {
         let (last, fade) = self.split(image, lod)?;
-        let (mut x, mut pullback) = self.from_rgb(last)?.forward_with_vjp(image)?;
+        let (mut x, mut pullback) = self.rgb_layer(last)?.forward_with_vjp(image)?;
         for block in (1..=last).rev() {
             let (y, vjp) = self.blocks[block - 1].forward_with_vjp(&x)?;
             (x, pullback) = (y, pullback.then(vjp));
             if fade > 0.0 && block == last {
                 let half = ops::downsample_box2d(image)?;
-                let (y, vjp) = self.from_rgb(last - 1)?.forward_with_vjp(&half)?;
+                let (y, vjp) = self.rgb_layer(last - 1)?.forward_with_vjp(&half)?;
                 x = fade_to(&x, &y, fade)?;
                 let (detailed, coarse) = (pullback, halving_vjp().then(vjp));
                 pullback = Pullback::new(move |g| {
@@ -193,7 +193,7 @@ impl Discriminator {
         Ok((last, fade))
     }
 
-    fn from_rgb(&self, block: usize) -> Result<&ConvLayer> {
+    fn rgb_layer(&self, block: usize) -> Result<&ConvLayer> {
         match &self.from_rgb[block] {
             Some(layer) => Ok(layer),
             None => bail!("discriminator: block {block} has no fromRGB layer"),

@@ -7,7 +7,10 @@ use candle_core::{Result, Tensor};
 ///
 /// It is made of tracked candle operations, so that one `backward()` of a loss that contains its
 /// result is exact to the second order (see `ARCHITECTURE.md`).
-pub struct Pullback(Box<dyn Fn(&Tensor) -> Result<Tensor>>);
+pub struct Pullback(Box<Vjp>);
+
+/// From the gradient of an output to the gradient of an input.
+type Vjp = dyn Fn(&Tensor) -> Result<Tensor>;
 
 impl Pullback {
     /// Wraps a function from output gradient to input gradient.

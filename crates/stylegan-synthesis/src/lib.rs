@@ -1,7 +1,7 @@
 //! Synthesis networks: styles to images.
 //!
-//! One network covers the configurations A to F of the StyleGAN paper (Karras et al. 2019, table
-//! 1) and the generator of Progressive GAN (configuration A: traditional input, pixel norm, no
+//! One network covers the configurations A to F of the StyleGAN paper (table 1 of Karras et al.
+//! 2019) and the generator of Progressive GAN (configuration A: traditional input, pixel norm, no
 //! blur, no styles): see [`SynthesisConfig`].
 
 mod config;

@@ -29,6 +29,9 @@ impl Training {
         let mut metadata = generator_metadata(networks.generator.config())?;
         metadata.insert("stylegan.run".to_owned(), self.config.run.name.clone());
         metadata.insert("stylegan.images".to_owned(), self.position.images.to_string());
+        // What was trained last: while the networks grow, images of full detail are not.
+        let lod = self.schedule.at(self.position.scheduled_at).lod;
+        metadata.insert("stylegan.lod".to_owned(), lod.to_string());
         let path = snapshots.write(number, &self.position, |folder| {
             for (name, parameters, metadata) in [
                 (GENERATOR, &networks.generator_parameters, &metadata),
