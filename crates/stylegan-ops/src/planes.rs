@@ -158,7 +158,7 @@ pub(crate) fn sum_over_batch<const K: usize>(
     sums
 }
 
-/// A parameter gradient [C] from one of the sums of each channel.
+/// A parameter gradient `[C]` from one of the sums of each channel.
 pub(crate) fn per_channel<const K: usize>(
     sums: &[[f64; K]],
     which: usize,

@@ -20,13 +20,13 @@ use crate::planes::{Planes, per_channel, view};
 
 pub(crate) use reference::bias_act as reference_form;
 
-/// x [N, C] or [N, C, H, W] plus `bias_scale` times bias [C], through a leaky ReLU if `slope` is given.
+/// x [N, C] or [N, C, H, W] plus `bias_scale` times bias `[C]`, through a leaky ReLU if `slope` is given.
 ///
 /// Differentiable in x and bias; for gradients of gradients write the first one with [`leaky_relu_vjp`](crate::leaky_relu_vjp)
 /// on this function's output.
 ///
 /// # Errors
-/// If x has another number of dimensions, the bias is not [C], or the slope is negative.
+/// If x has another number of dimensions, the bias is not `[C]`, or the slope is negative.
 ///
 /// # Example
 /// ```

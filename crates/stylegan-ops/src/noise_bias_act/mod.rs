@@ -19,7 +19,7 @@ use crate::planes::{Planes, per_channel, view};
 
 const NAME: &str = "noise_bias_act";
 
-/// x [N, C, H, W] plus `noise_weight` [C] times `noise` [1 or N, 1, H, W] plus `bias_scale` times `bias` [C], through a leaky ReLU.
+/// x [N, C, H, W] plus `noise_weight` `[C]` times `noise` [1 or N, 1, H, W] plus `bias_scale` times `bias` `[C]`, through a leaky ReLU.
 ///
 /// Differentiable in x, noise_weight and bias. A noise that is itself tracked (noise maps that are optimized) takes the reference form, which is
 /// differentiable in the noise too.
