@@ -61,6 +61,7 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
         beta1: number(adam, "beta1")?,
         beta2: number(adam, "beta2")?,
         epsilon: number(adam, "eps")?,
+        ..AdamConfig::default()
     };
     let (mut g_adam, mut d_adam) = (Adam::new(adam), Adam::new(adam));
     let (rate, lod) = (number(config, "learning_rate")?, number(config, "lod")?);

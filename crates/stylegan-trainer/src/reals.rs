@@ -43,7 +43,7 @@ mod tests {
         let half = half.flatten_all()?.to_vec1::<f32>()?;
         assert_eq!(half[..4], [0.5; 4]);
         let small = process(&bytes, (1, 1, 4, 4), 1, 0.0, &Device::Cpu)?;
-        assert_eq!(small.flatten_all()?.to_vec1::<f32>()?, [0.5, 0.0, -1.0, -1.0]);
+        assert_eq!(small.flatten_all()?.to_vec1::<f32>()?, [0.5, 0.5, -1.0, -1.0]);
         Ok(())
     }
 }

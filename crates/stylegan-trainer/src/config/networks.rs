@@ -125,7 +125,7 @@ impl TrainConfig {
     /// Adam's numbers.
     pub fn adam(&self) -> AdamConfig {
         let o = &self.optimizer;
-        AdamConfig { beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon }
+        AdamConfig { beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon, noise_rate: o.noise_rate }
     }
 
     /// The weight that the moving average keeps after a batch.

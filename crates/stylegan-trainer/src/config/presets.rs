@@ -217,6 +217,7 @@ fn official() -> TrainConfig {
             beta1: 0.0,
             beta2: 0.99,
             epsilon: 1e-8,
+            noise_rate: 1.0,
             reset_at_new_lod: true,
             learning_rate_at: schedule.learning_rate_at,
         },
@@ -251,12 +252,14 @@ fn ffhq_1024() -> TrainConfig {
     config
 }
 
-/// The default: faces that anyone recognises, within minutes on two cores.
+/// The default: faces that anyone recognises, within minutes on two cores. What differs from the official numbers is what
+/// a run of few steps needs: a mapping network that learns (two layers, as one of the paper's table 4, at a tenth of the
+/// learning rate instead of a hundredth), noise that does not run ahead, an average of a short half-life.
 pub(super) fn faces_32() -> TrainConfig {
     let mut config = official();
     config.run.name = "faces-32-f".to_owned();
     config.run.seed = 0;
-    config.run.total_kimg = 240.0;
+    config.run.total_kimg = 80.0;
     config.run.grid = [12, 8];
     config.run.snapshot_ticks = 4;
     config.data.source = "faces:10000".to_owned();
@@ -266,16 +269,20 @@ pub(super) fn faces_32() -> TrainConfig {
     config.generator.z_dim = 128;
     config.generator.w_dim = 128;
     config.generator.mapping_dim = 128;
-    config.loss.r1_gamma = 1.0;
-    config.schedule.training_kimg = 20.0;
-    config.schedule.transition_kimg = 20.0;
+    config.generator.mapping_layers = 2;
+    config.generator.mapping_lr_multiplier = 0.1;
+    config.loss.r1_gamma = 2.0;
+    config.loss.penalty_interval = 2;
+    config.schedule.training_kimg = 8.0;
+    config.schedule.transition_kimg = 6.0;
     config.schedule.minibatch = 16;
     config.schedule.minibatch_at = ByResolution::default();
-    config.schedule.tick_kimg = 10.0;
+    config.schedule.tick_kimg = 5.0;
     config.schedule.tick_kimg_at = ByResolution::default();
     config.optimizer.learning_rate = 0.002;
     config.optimizer.learning_rate_at = ByResolution::default();
-    config.average.half_life_kimg = 4.0;
+    config.optimizer.noise_rate = 0.05;
+    config.average.half_life_kimg = 2.0;
     config
 }
 
@@ -291,6 +298,9 @@ fn faces_64() -> TrainConfig {
     config.generator.z_dim = 256;
     config.generator.w_dim = 256;
     config.generator.mapping_dim = 256;
+    config.generator.mapping_layers = 8;
+    config.generator.mapping_lr_multiplier = 0.01;
+    config.optimizer.noise_rate = 1.0;
     config.schedule.training_kimg = 60.0;
     config.schedule.transition_kimg = 60.0;
     config.schedule.tick_kimg = 20.0;

@@ -199,6 +199,8 @@ pub struct OptimizerSection {
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub epsilon: f64,
+    /// Factor on the learning rate of noise strengths; 1 is the official way.
+    pub noise_rate: f64,
     /// Whether its state is forgotten when a fade begins or ends, *reset_opt_for_new_lod*.
     pub reset_at_new_lod: bool,
     /// `learning_rate` at some resolutions, *lrate_dict*.

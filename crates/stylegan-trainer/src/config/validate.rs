@@ -88,6 +88,7 @@ impl TrainConfig {
             }
         }
         positive("optimizer.epsilon", o.epsilon)?;
+        positive("optimizer.noise_rate", o.noise_rate)?;
         positive("run.total_kimg", r.total_kimg)?;
         let name_is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
         if r.name.is_empty() || !r.name.chars().all(name_is_plain) {

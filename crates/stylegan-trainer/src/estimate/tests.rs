@@ -90,7 +90,7 @@ fn more_work_takes_more() {
 
 #[test]
 fn the_time_that_remains_knows_what_is_to_come() {
-    let workload = workload(&[]);
+    let workload = workload(&["run.total_kimg=400"]);
     let total = workload.config.total_images();
     let second = Duration::from_secs(1);
     assert_eq!(workload.remaining(0, 0, second), None);
@@ -99,6 +99,7 @@ fn the_time_that_remains_knows_what_is_to_come() {
     let left = workload.remaining(0, total / 2, second).unwrap();
     assert!(left > second, "{left:?}");
     // From the end of growth on, images are alike.
+    assert!(workload.schedule.growing_kimg() <= 100.0);
     let half = total - (total - 100_000) / 2;
     let left = workload.remaining(100_000, half, second).unwrap().as_secs_f64();
     assert!((left - 1.0).abs() < 1e-9, "{left}");

@@ -54,7 +54,8 @@ fn bits(parameters: &Parameters) -> Vec<u64> {
 fn two_steps_worked_by_hand() {
     let parameters = Parameters::new(0, DType::F64, &Device::Cpu);
     parameters.builder().get_with_hints(1, "p", Init::Const(1.0)).unwrap();
-    let mut adam = Adam::new(AdamConfig { beta1: 0.5, beta2: 0.75, epsilon: 0.1 });
+    let mut adam =
+        Adam::new(AdamConfig { beta1: 0.5, beta2: 0.75, epsilon: 0.1, ..AdamConfig::default() });
     let step = |adam: &mut Adam, g: f64| {
         let g = gradients(&parameters, &[("p", Tensor::new(&[g], &Device::Cpu).unwrap())]);
         assert_eq!(adam.step(&parameters, &g, 0.01).unwrap(), StepOutcome::Updated);
@@ -208,4 +209,24 @@ fn gradients_must_fit_their_parameters() {
     other.builder().get_with_hints(4, "b.bias", Init::Const(0.0)).unwrap();
     let misshapen = gradients(&other, &[("b.bias", gradient(0, 4, DType::F32))]);
     assert!(adam.step(&parameters, &misshapen, 0.1).unwrap_err().to_string().contains("b.bias"));
+}
+
+#[test]
+fn noise_strengths_learn_at_their_own_rate() {
+    let parameters = Parameters::new(0, DType::F32, &Device::Cpu);
+    for name in ["conv.weight", "conv.noise.weight"] {
+        parameters.builder().get_with_hints(1, name, Init::Const(0.0)).unwrap();
+    }
+    let sum: Tensor = parameters
+        .trainable()
+        .into_iter()
+        .map(|(_, var)| var.as_tensor().clone())
+        .reduce(|a, b| (a + b).unwrap())
+        .unwrap();
+    let gradients = Gradients::of(&parameters, sum.sum_all().unwrap().backward().unwrap());
+    let mut adam = Adam::new(AdamConfig { noise_rate: 0.25, ..AdamConfig::default() });
+    adam.step(&parameters, &gradients, 0.5).unwrap();
+    let value = |name| parameters.get(name).unwrap().to_vec1::<f32>().unwrap()[0];
+    assert!((value("conv.weight") + 0.5).abs() < 1e-6);
+    assert!((value("conv.noise.weight") + 0.125).abs() < 1e-6);
 }
