@@ -45,14 +45,26 @@ impl DiscriminatorLoss {
     /// # Errors
     /// Those of candle's operations.
     pub fn of_scores(&self, real: &Tensor, fake: &Tensor) -> Result<Tensor> {
+        self.of_fake(fake)? + self.of_real(real)?
+    }
+
+    /// The part of [`of_scores`](Self::of_scores) that scores of real images make `[N]`.
+    fn of_real(&self, real: &Tensor) -> Result<Tensor> {
         match *self {
             Self::Wgan { drift } | Self::WganGp { drift, .. } => {
-                (fake - real)? + real.sqr()?.affine(drift, 0.0)?
+                real.sqr()?.affine(drift, 0.0)? - real
             }
-            Self::Logistic => softplus(fake)? + softplus(&real.neg()?)?,
-            Self::Hinge | Self::HingeGp { .. } => {
-                fake.affine(1.0, 1.0)?.relu()? + real.affine(-1.0, 1.0)?.relu()?
-            }
+            Self::Logistic => softplus(&real.neg()?),
+            Self::Hinge | Self::HingeGp { .. } => real.affine(-1.0, 1.0)?.relu(),
+        }
+    }
+
+    /// The part of [`of_scores`](Self::of_scores) that scores of generated images make `[N]`.
+    fn of_fake(&self, fake: &Tensor) -> Result<Tensor> {
+        match *self {
+            Self::Wgan { .. } | Self::WganGp { .. } => Ok(fake.clone()),
+            Self::Logistic => softplus(fake),
+            Self::Hinge | Self::HingeGp { .. } => fake.affine(1.0, 1.0)?.relu(),
         }
     }
 
@@ -78,10 +90,11 @@ pub struct DiscriminatorObjective {
     pub r2_gamma: f64,
 }
 
-/// What [`DiscriminatorObjective::evaluate`] found.
+/// What [`DiscriminatorObjective::evaluate`] found. Scores and penalty are values, without a way back.
 #[derive(Debug, Clone)]
 pub struct DiscriminatorEvaluation {
-    /// The mean loss with all penalties, a scalar to call `backward` on.
+    /// The mean loss with all penalties, a scalar; [`evaluate`](DiscriminatorObjective::evaluate)'s is one to call
+    /// `backward` on.
     pub loss: Tensor,
     /// Scores of the real images `[N]`.
     pub real_scores: Tensor,
@@ -104,25 +117,88 @@ impl DiscriminatorObjective {
         fake: &Tensor,
         alpha: &Tensor,
     ) -> Result<DiscriminatorEvaluation> {
+        let mut terms = Vec::new();
+        let mut found = self.evaluate_by_terms(critic, real, fake, alpha, |term| {
+            terms.push(term);
+            Ok(())
+        })?;
+        let mut terms = terms.into_iter();
+        if let Some(first) = terms.next() {
+            found.loss = terms.try_fold(first, |sum, term| sum + term)?;
+        }
+        Ok(found)
+    }
+
+    /// As [`evaluate`](Self::evaluate), but each term of the sum that is the loss (generated images, real images, what is
+    /// between) is handed over as a scalar before the next is computed. Who calls `backward` on each and adds the
+    /// gradients holds the activations of one batch at a time, not of two or three. The `loss` in the result is detached.
+    ///
+    /// # Errors
+    /// Those of the critic and of `visit`, and where shapes do not fit.
+    pub fn evaluate_by_terms(
+        &self,
+        critic: &impl Critic,
+        real: &Tensor,
+        fake: &Tensor,
+        alpha: &Tensor,
+        mut visit: impl FnMut(Tensor) -> Result<()>,
+    ) -> Result<DiscriminatorEvaluation> {
         if real.dims() != fake.dims() {
             bail!("real images {:?} and generated {:?} differ in shape", real.dims(), fake.dims());
         }
         let (real, fake) = (real.detach(), fake.detach());
-        let (fake_scores, r2) = scores_and_penalty(critic, &fake, self.r2_gamma)?;
-        let (real_scores, r1) = scores_and_penalty(critic, &real, self.r1_gamma)?;
-        let mut penalty = real_scores.zeros_like()?;
-        for term in [r1, r2].into_iter().flatten() {
-            penalty = (penalty + term)?;
-        }
+        let mut sum = Sum::default();
+        let fake_scores = {
+            let (scores, r2) = scores_and_penalty(critic, &fake, self.r2_gamma)?;
+            visit(sum.add(Some(self.loss.of_fake(&scores)?), r2)?)?;
+            scores.detach()
+        };
+        let real_scores = {
+            let (scores, r1) = scores_and_penalty(critic, &real, self.r1_gamma)?;
+            visit(sum.add(Some(self.loss.of_real(&scores)?), r1)?)?;
+            scores.detach()
+        };
         if let Some((lambda, target)) = self.loss.gradient_penalty() {
             let between = interpolate(&real, &fake, alpha)?;
             let (_, gradient) = critic.score_with_gradient(&between)?;
-            penalty = (penalty + gradient_penalty(&gradient, lambda, target)?)?;
+            visit(sum.add(None, Some(gradient_penalty(&gradient, lambda, target)?))?)?;
         }
-        let loss = self.loss.of_scores(&real_scores, &fake_scores)?;
-        let loss = (loss + &penalty)?.mean_all()?;
+        let penalty = sum.penalty.map_or_else(|| real_scores.zeros_like(), Ok)?;
+        let loss = sum.loss.map_or_else(|| real_scores.zeros_like(), Ok)?.mean_all()?;
         Ok(DiscriminatorEvaluation { loss, real_scores, fake_scores, penalty })
     }
+}
+
+/// The values so far, per sample and detached.
+#[derive(Default)]
+struct Sum {
+    loss: Option<Tensor>,
+    penalty: Option<Tensor>,
+}
+
+impl Sum {
+    /// Counts a part of the loss and a penalty; their mean over the batch is a term of the objective.
+    fn add(&mut self, part: Option<Tensor>, penalty: Option<Tensor>) -> Result<Tensor> {
+        accumulate(&mut self.penalty, penalty.as_ref())?;
+        let term = match (part, penalty) {
+            (Some(part), Some(penalty)) => (part + penalty)?,
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => bail!("a term of neither loss nor penalty"),
+        };
+        accumulate(&mut self.loss, Some(&term))?;
+        term.mean_all()
+    }
+}
+
+fn accumulate(sum: &mut Option<Tensor>, more: Option<&Tensor>) -> Result<()> {
+    if let Some(more) = more {
+        let more = more.detach();
+        *sum = Some(match sum.take() {
+            Some(sum) => (sum + more)?,
+            None => more,
+        });
+    }
+    Ok(())
 }
 
 /// The scores of `images`, and `gamma / 2` of their gradients' squared norms where gamma is not 0.

@@ -19,6 +19,7 @@ mod minibatch_stddev;
 mod noise_bias_act;
 mod pixel_norm;
 mod planes;
+mod pool;
 pub mod random;
 mod resample;
 mod vectorized;
@@ -34,6 +35,7 @@ pub use linear::{linear, linear_input_vjp, linear_weight_vjp};
 pub use minibatch_stddev::{minibatch_stddev, minibatch_stddev_vjp};
 pub use noise_bias_act::noise_bias_act;
 pub use pixel_norm::pixel_norm;
+pub use pool::in_pool;
 pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };

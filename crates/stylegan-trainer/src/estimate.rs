@@ -164,14 +164,16 @@ impl Workload {
 
     /// Bytes of activations kept for the pass backwards, in the larger of the two steps.
     fn activations(&self, state: &State) -> u64 {
-        let part = self.config.parts(state.resolution, state.minibatch).into_iter().max();
+        let mut parts = self.config.parts(state.resolution, state.minibatch);
+        parts.sort_unstable_by(|a, b| b.cmp(a));
+        let at_once: usize = parts.iter().take(self.config.schedule.parts_at_once).sum();
         let (generator, discriminator) = self.shapes.activations(state.level);
         let [r1, r2] = self.penalty_shares().map(|share| if share > 0.0 { 1 } else { 0 });
         // An input gradient keeps about as much as the pass that it differentiates.
         let gp = if self.has_gradient_penalty() { 2 } else { 0 };
         let discriminator_step = discriminator * (2 + r1 + r2 + gp);
         let generator_step = generator + discriminator;
-        let values = part.unwrap_or(0) * discriminator_step.max(generator_step);
+        let values = at_once * discriminator_step.max(generator_step);
         // A quarter more for gradients on their way back and the kernels' workspaces, as measured.
         5 * values as u64
     }

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 use stylegan::{Discriminator, Generator, Noise, NoiseKind, mix};
 use stylegan_losses::{Critic, DiscriminatorLoss, DiscriminatorObjective, GeneratorLoss};
+use stylegan_ops::in_pool;
 
 use crate::draws::{Draws, Half};
 use crate::gradients::Gradients;
@@ -101,8 +102,10 @@ impl StepSettings {
         at: StepPosition,
     ) -> Result<DiscriminatorStep> {
         let draws = Draws::new(self.seed, at.step, Half::Discriminator, at.part);
-        let z = draws.latents(reals.dim(0)?, self.z_dim(networks), reals.device())?;
-        self.discriminator_on(networks, reals, &z, labels, &draws, at)
+        in_pool(|| {
+            let z = draws.latents(reals.dim(0)?, self.z_dim(networks), reals.device())?;
+            self.discriminator_on(networks, reals, &z, labels, &draws, at)
+        })
     }
 
     /// As [`Self::discriminator`], for given latents `z` `[N, z_dim]`.
@@ -123,14 +126,17 @@ impl StepSettings {
             r2_gamma: self.r2_gamma,
         };
         let alpha = draws.interpolation(reals.dim(0)?, reals.device())?;
-        let result = objective.evaluate(&critic, reals, &fakes.detach(), &alpha)?;
-        let gradients = result.loss.backward()?;
+        let mut gradients = Gradients::default();
+        let result = objective.evaluate_by_terms(&critic, reals, &fakes, &alpha, |term| {
+            let found = Gradients::of(&networks.discriminator_parameters, term.backward()?);
+            gradients.accumulate(found, 1.0)
+        })?;
         Ok(DiscriminatorStep {
             loss: scalar(&result.loss)?,
             real_score: scalar(&result.real_scores.mean_all()?)?,
             fake_score: scalar(&result.fake_scores.mean_all()?)?,
             penalty: scalar(&result.penalty.mean_all()?)?,
-            gradients: Gradients::of(&networks.discriminator_parameters, gradients),
+            gradients,
             w,
         })
     }
@@ -144,9 +150,11 @@ impl StepSettings {
         at: StepPosition,
     ) -> Result<GeneratorStep> {
         let draws = Draws::new(self.seed, at.step, Half::Generator, at.part);
-        let device = networks.generator.w_avg().device();
-        let z = draws.latents(n, self.z_dim(networks), device)?;
-        self.generator_on(networks, &z, labels, &draws, at)
+        in_pool(|| {
+            let device = networks.generator.w_avg().device();
+            let z = draws.latents(n, self.z_dim(networks), device)?;
+            self.generator_on(networks, &z, labels, &draws, at)
+        })
     }
 
     /// As [`Self::generator`], for given latents `z` `[N, z_dim]`.

@@ -18,6 +18,7 @@ use crate::run_dir::RunDir;
 
 mod error;
 mod iteration;
+mod parts;
 mod pictures;
 mod position;
 mod recorder;

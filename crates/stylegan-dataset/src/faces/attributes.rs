@@ -171,9 +171,9 @@ impl Attributes {
         set = flip(set, A::DarkSkin, 0.40);
         set = flip(set, A::RoundHead, 0.42);
         let lean = draw.unit();
-        if lean < 0.3 {
+        if lean < 0.16 {
             set = set.with(A::TiltedLeft, true);
-        } else if lean < 0.6 {
+        } else if lean < 0.32 {
             set = set.with(A::TiltedRight, true);
         }
         let mut flip = |set: Self, attribute, probability: f32| {

@@ -18,6 +18,9 @@ use super::mouth::Mouth;
 use crate::random::Draw;
 
 /// Position of the head: size, shift in units, and lean in degrees (positive: to the right).
+///
+/// Faces are aligned as those of FFHQ are: whoever the face, the eyes are near the same place, and the
+/// head fills the picture.
 #[derive(Debug, Clone, PartialEq)]
 struct Pose {
     scale: f32,
@@ -27,9 +30,9 @@ struct Pose {
 
 impl Pose {
     fn sample(draw: &mut Draw, attributes: Attributes) -> Self {
-        let scale = draw.range(0.99, 1.08);
-        let shift = (draw.range(-2.5, 2.5), draw.range(-0.5, 2.0));
-        let (upright, leaning) = (draw.range(-2.0, 2.0), draw.range(5.5, 11.0));
+        let scale = draw.range(1.12, 1.18);
+        let shift = (draw.range(-1.2, 1.2), draw.range(-0.5, 1.0));
+        let (upright, leaning) = (draw.range(-1.5, 1.5), draw.range(5.5, 10.0));
         let lean = if attributes.has(Attribute::TiltedLeft) {
             -leaning
         } else if attributes.has(Attribute::TiltedRight) {
@@ -49,13 +52,13 @@ impl Pose {
     fn body(&self) -> Transform {
         Transform::from_translate(self.shift.0, self.shift.1).pre_concat(about(
             50.0,
-            100.0,
+            74.0,
             Transform::from_scale(self.scale, self.scale),
         ))
     }
 
     fn head(&self) -> Transform {
-        self.body().pre_concat(about(50.0, 84.0, Transform::from_rotate(self.lean)))
+        self.body().pre_concat(about(50.0, 64.0, Transform::from_rotate(self.lean)))
     }
 }
 

@@ -33,7 +33,7 @@ use crate::dataset::{Dataset, Image, Sample, check_channels, check_index, check_
 use crate::error::DatasetError;
 
 /// Part of the fingerprint: goes up whenever the same number gives another picture.
-const DRAWING: u32 = 1;
+const DRAWING: u32 = 2;
 
 /// Which faces, and how large.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -206,6 +206,7 @@ fn official() -> TrainConfig {
             minibatch: schedule.minibatch,
             minibatch_repeats: 4,
             part: 0,
+            parts_at_once: 1,
             tick_kimg: schedule.tick_kimg,
             minibatch_at: schedule.minibatch_at,
             part_at: ByResolution::default(),
@@ -277,6 +278,8 @@ pub(super) fn faces_32() -> TrainConfig {
     config.schedule.transition_kimg = 6.0;
     config.schedule.minibatch = 16;
     config.schedule.minibatch_at = ByResolution::default();
+    config.schedule.part = 8;
+    config.schedule.parts_at_once = 2;
     config.schedule.tick_kimg = 5.0;
     config.schedule.tick_kimg_at = ByResolution::default();
     config.optimizer.learning_rate = 0.002;

@@ -175,6 +175,9 @@ pub struct ScheduleSection {
     pub minibatch_repeats: usize,
     /// Images computed at a time: larger batches are computed in parts, and their gradients accumulated. 0: no limit.
     pub part: usize,
+    /// How many parts are computed side by side. It changes time and memory only, never the result: small networks keep
+    /// more cores busy so.
+    pub parts_at_once: usize,
     /// Thousands of images a tick, *tick_kimg_base*.
     pub tick_kimg: f64,
     /// `minibatch` at some resolutions, *minibatch_dict*.

@@ -100,6 +100,7 @@ impl TrainConfig {
         at_least_one("run.grid", r.grid[0].min(r.grid[1]))?;
         at_least_one("run.rollback_after", r.rollback_after)?;
         at_least_one("schedule.minibatch_repeats", self.schedule.minibatch_repeats)?;
+        at_least_one("schedule.parts_at_once", self.schedule.parts_at_once)?;
         at_least_one("data.workers", self.data.workers)?;
         if self.data.source.is_empty() {
             return Err(invalid("data.source", "is empty".to_owned()));

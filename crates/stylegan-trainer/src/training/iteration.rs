@@ -5,6 +5,7 @@ use stylegan::updated_average;
 use stylegan_dataset::Batch;
 use stylegan_progressive::State;
 
+use super::parts::{Part, by_parts};
 use super::{MAX_ROLLBACKS, TrainError, Training};
 use crate::average;
 use crate::events::{Event, Observer, Progress};
@@ -103,19 +104,22 @@ impl Training {
         let fade = state.lod.fract();
         let reals = reals::process(&batch.images, shape, halvings, fade, &self.device)?;
         let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
-        for (part, (start, size)) in starts(parts).enumerate() {
-            let at = StepPosition { step: self.position.step, part, lod: state.lod };
-            let labels = self.labels(batch, start, size)?;
-            let reals = reals.narrow(0, start, size)?;
-            let step = settings.discriminator(&self.networks, &reals, labels.as_ref(), at)?;
-            let weight = size as f64 / batch.n as f64;
-            gradients.accumulate(step.gradients, weight)?;
-            means.discriminator_loss += step.loss * weight;
-            means.real_score += step.real_score * weight;
-            means.fake_score += step.fake_score * weight;
-            means.penalty += step.penalty * weight;
+        let (networks, step) = (&self.networks, self.position.step);
+        let labels = self.labels(batch)?;
+        let compute = |part: Part| {
+            let at = StepPosition { step, part: part.index, lod: state.lod };
+            let reals = reals.narrow(0, part.start, part.size)?;
+            settings.discriminator(networks, &reals, of_part(&labels, part)?.as_ref(), at)
+        };
+        by_parts(parts, self.config.schedule.parts_at_once, compute, |part, step| {
+            gradients.accumulate(step.gradients, part.weight)?;
+            means.discriminator_loss += step.loss * part.weight;
+            means.real_score += step.real_score * part.weight;
+            means.fake_score += step.fake_score * part.weight;
+            means.penalty += step.penalty * part.weight;
             ws.push(step.w);
-        }
+            Ok(())
+        })?;
         self.update_w_average(&ws)?;
         Ok(gradients)
     }
@@ -129,15 +133,18 @@ impl Training {
         means: &mut Means,
     ) -> std::result::Result<Gradients, TrainError> {
         let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
-        for (part, (start, size)) in starts(parts).enumerate() {
-            let at = StepPosition { step: self.position.step, part, lod: state.lod };
-            let labels = self.labels(batch, start, size)?;
-            let step = settings.generator(&self.networks, size, labels.as_ref(), at)?;
-            let weight = size as f64 / batch.n as f64;
-            gradients.accumulate(step.gradients, weight)?;
-            means.generator_loss += step.loss * weight;
+        let (networks, step) = (&self.networks, self.position.step);
+        let labels = self.labels(batch)?;
+        let compute = |part: Part| {
+            let at = StepPosition { step, part: part.index, lod: state.lod };
+            settings.generator(networks, part.size, of_part(&labels, part)?.as_ref(), at)
+        };
+        by_parts(parts, self.config.schedule.parts_at_once, compute, |part, step| {
+            gradients.accumulate(step.gradients, part.weight)?;
+            means.generator_loss += step.loss * part.weight;
             ws.push(step.w);
-        }
+            Ok(())
+        })?;
         self.update_w_average(&ws)?;
         Ok(gradients)
     }
@@ -153,14 +160,13 @@ impl Training {
         if sum.is_finite() { w_avg.set(&updated) } else { Ok(()) }
     }
 
-    /// The labels of a part of a batch, which generated images share; none without labels.
-    fn labels(&self, batch: &Batch, start: usize, size: usize) -> Result<Option<Tensor>> {
+    /// The labels of a batch, which generated images share; none without labels.
+    fn labels(&self, batch: &Batch) -> Result<Option<Tensor>> {
         let dim = self.label_dim;
         if dim == 0 {
             return Ok(None);
         }
-        let labels = batch.labels[start * dim..(start + size) * dim].to_vec();
-        Tensor::from_vec(labels, (size, dim), &self.device).map(Some)
+        Tensor::from_vec(batch.labels.clone(), (batch.n, dim), &self.device).map(Some)
     }
 
     /// Counts a step that was skipped; after too many in a row, goes back to the last snapshot
@@ -197,11 +203,6 @@ fn skipped(outcome: StepOutcome) -> Option<String> {
     }
 }
 
-/// The first index and the size of each part.
-fn starts(parts: &[usize]) -> impl Iterator<Item = (usize, usize)> {
-    parts.iter().scan(0, |start, &size| {
-        let part = (*start, size);
-        *start += size;
-        Some(part)
-    })
+fn of_part(labels: &Option<Tensor>, part: Part) -> Result<Option<Tensor>> {
+    labels.as_ref().map(|labels| labels.narrow(0, part.start, part.size)).transpose()
 }
