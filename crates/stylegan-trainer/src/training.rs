@@ -206,7 +206,9 @@ impl Training {
             self.position.repeats_left = self.config.schedule.minibatch_repeats.max(1) as u64;
         }
         self.position.repeats_left -= 1;
-        self.schedule.at(self.position.scheduled_at)
+        let mut state = self.schedule.at(self.position.scheduled_at);
+        state.learning_rate *= self.config.rampdown(self.position.scheduled_at);
+        state
     }
 
     /// At the end of a tick, or of the run: numbers, pictures, a snapshot.

@@ -41,9 +41,9 @@ impl Eyes {
         Self {
             look: draw.weighted(&looks, Look::Round),
             iris: draw.weighted(&IRIS, Rgb::INK),
-            apart: draw.range(12.6, 14.2),
-            size: draw.range(0.94, 1.12),
-            gaze: (draw.range(-1.5, 1.5), draw.range(-0.8, 0.8)),
+            apart: draw.range(13.1, 13.7),
+            size: draw.range(1.0, 1.1),
+            gaze: (draw.range(-0.9, 0.9), draw.range(-0.4, 0.4)),
             lashes,
             brow,
             thick: attributes.has(Attribute::ThickBrows),
@@ -76,7 +76,7 @@ impl Eyes {
     }
 
     fn eye(&self, canvas: &mut Canvas, head: &Head, (x, y): (f32, f32), side: f32) {
-        let (rx, ry) = (7.4 * self.size, 8.4 * self.size);
+        let (rx, ry) = (7.8 * self.size, 8.8 * self.size);
         let arc = |lift: f32| {
             path(|p| {
                 p.move_to(x - rx + 0.5, y + 2.0);
@@ -89,9 +89,9 @@ impl Eyes {
                 canvas.fill(white.as_ref(), Rgb::WHITE);
                 canvas.clip(white.as_ref());
                 let (gx, gy) = (x + self.gaze.0, y + self.gaze.1 + 0.6);
-                canvas.ellipse((gx, gy), (5.3 * self.size, 5.6 * self.size), self.iris);
-                canvas.ellipse((gx, gy), (3.2 * self.size, 3.5 * self.size), Rgb::INK);
-                canvas.ellipse((gx - 1.9, gy - 2.2), (1.8, 1.8), Rgb::WHITE);
+                canvas.ellipse((gx, gy), (5.6 * self.size, 5.9 * self.size), self.iris);
+                canvas.ellipse((gx, gy), (3.8 * self.size, 4.1 * self.size), Rgb::INK);
+                canvas.ellipse((gx - 1.9, gy - 2.2), (1.4, 1.4), Rgb::WHITE);
                 if self.look == Look::Sleepy {
                     let lid = oval((x, y - ry * 1.15), (rx * 1.5, ry * 0.95));
                     canvas.fill(lid.as_ref(), head.skin.darker(0.22));
@@ -100,7 +100,7 @@ impl Eyes {
             }
             Look::Dot => {
                 canvas.ellipse((x, y + 0.5), (5.0 * self.size, 6.4 * self.size), Rgb::INK);
-                canvas.ellipse((x - 1.6, y - 2.0), (1.9, 2.1), Rgb::WHITE);
+                canvas.ellipse((x - 1.6, y - 2.0), (1.5, 1.7), Rgb::WHITE);
             }
             Look::Happy => canvas.stroke(arc(13.0).as_ref(), Rgb::INK, 3.4),
         }

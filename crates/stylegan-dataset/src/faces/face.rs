@@ -30,9 +30,9 @@ struct Pose {
 
 impl Pose {
     fn sample(draw: &mut Draw, attributes: Attributes) -> Self {
-        let scale = draw.range(1.12, 1.18);
-        let shift = (draw.range(-1.2, 1.2), draw.range(-0.5, 1.0));
-        let (upright, leaning) = (draw.range(-1.5, 1.5), draw.range(5.5, 10.0));
+        let scale = draw.range(1.13, 1.17);
+        let shift = (draw.range(-0.6, 0.6), draw.range(-0.6, 0.6));
+        let (upright, leaning) = (draw.range(-1.0, 1.0), draw.range(5.5, 9.0));
         let lean = if attributes.has(Attribute::TiltedLeft) {
             -leaning
         } else if attributes.has(Attribute::TiltedRight) {
@@ -48,7 +48,7 @@ impl Pose {
             .with(Attribute::TiltedRight, self.lean >= 5.0)
     }
 
-    /// The neck holds the body and the head; only the head leans.
+    /// Only the head leans, about the point between the eyes.
     fn body(&self) -> Transform {
         Transform::from_translate(self.shift.0, self.shift.1).pre_concat(about(
             50.0,
@@ -58,7 +58,7 @@ impl Pose {
     }
 
     fn head(&self) -> Transform {
-        self.body().pre_concat(about(50.0, 64.0, Transform::from_rotate(self.lean)))
+        self.body().pre_concat(about(50.0, 53.0, Transform::from_rotate(self.lean)))
     }
 }
 

@@ -97,17 +97,17 @@ impl Glasses {
                 }
                 None => canvas.fill_alpha(lens.as_ref(), hex(0xE8F6FF), 0.10),
             }
-            canvas.stroke(lens.as_ref(), self.color, 3.6);
+            canvas.stroke(lens.as_ref(), self.color, 4.4);
             let arm = path(|p| {
                 p.move_to(center.0 + side * 11.5, y - 2.5);
                 p.line_to(head.x + side * (head.rx + 0.5), y - 2.0);
             });
-            canvas.stroke(arm.as_ref(), self.color, 3.0);
+            canvas.stroke(arm.as_ref(), self.color, 3.6);
         }
         let bridge = path(|p| {
             p.move_to(x - apart + 10.8, y - 1.5);
             p.quad_to(x, y - 5.0, x + apart - 10.8, y - 1.5);
         });
-        canvas.stroke(bridge.as_ref(), self.color, 3.2);
+        canvas.stroke(bridge.as_ref(), self.color, 3.8);
     }
 }

@@ -54,7 +54,7 @@ impl Head {
             jaw,
             chin,
             round,
-            yaw: draw.range(-1.8, 1.8),
+            yaw: draw.range(-1.0, 1.0),
             skin: tone.varied(draw, 0.03),
             dark,
             cheeks: attributes.has(Attribute::RosyCheeks),

@@ -102,6 +102,14 @@ impl TrainConfig {
         parts
     }
 
+    /// What the learning rate is multiplied by after `images` real images: falls from 1 to 0 over the last
+    /// `optimizer.rampdown_kimg` of the run.
+    pub fn rampdown(&self, images: u64) -> f64 {
+        let span = self.optimizer.rampdown_kimg * 1000.0;
+        let left = self.total_images().saturating_sub(images) as f64;
+        if span > left { left / span } else { 1.0 }
+    }
+
     /// The discriminator's loss.
     pub fn discriminator_loss(&self) -> DiscriminatorLoss {
         let (lambda, target) = (self.loss.gp_lambda, self.loss.gp_target);

@@ -215,6 +215,7 @@ fn official() -> TrainConfig {
         optimizer: OptimizerSection {
             learning_rate: schedule.learning_rate,
             rampup_kimg: schedule.rampup_kimg,
+            rampdown_kimg: 0.0,
             beta1: 0.0,
             beta2: 0.99,
             epsilon: 1e-8,

@@ -196,6 +196,8 @@ pub struct OptimizerSection {
     pub learning_rate: f64,
     /// Thousands of images over which it rises, *lrate_rampup_kimg*.
     pub rampup_kimg: f64,
+    /// Thousands of images at the end of the run over which it falls to 0; 0 for a rate that stays.
+    pub rampdown_kimg: f64,
     /// Decay of the first moment.
     pub beta1: f64,
     /// Decay of the second moment.

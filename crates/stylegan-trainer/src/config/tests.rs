@@ -171,6 +171,17 @@ fn batches_are_split_into_parts() {
 }
 
 #[test]
+fn the_learning_rate_falls_at_the_end() {
+    let mut config = TrainConfig::default();
+    config.run.total_kimg = 100.0;
+    config.optimizer.rampdown_kimg = 40.0;
+    let factors = [0, 60_000, 80_000, 100_000, 200_000].map(|images| config.rampdown(images));
+    assert_eq!(factors, [1.0, 1.0, 0.5, 0.0, 0.0]);
+    config.optimizer.rampdown_kimg = 0.0;
+    assert_eq!((config.rampdown(99_999), config.rampdown(100_000)), (1.0, 1.0));
+}
+
+#[test]
 fn penalties_have_the_same_mean_at_any_interval() {
     let mut config = TrainConfig::default();
     config.loss.r2_gamma = 3.0;

@@ -73,6 +73,7 @@ impl TrainConfig {
             ("loss.r1_gamma", l.r1_gamma),
             ("loss.r2_gamma", l.r2_gamma),
             ("average.half_life_kimg", self.average.half_life_kimg),
+            ("optimizer.rampdown_kimg", o.rampdown_kimg),
         ] {
             between(key, weight, 0.0, f64::MAX)?;
         }
