@@ -13,15 +13,19 @@ mod flip;
 mod fused_kernel;
 mod instance_norm;
 mod kernel;
+mod kernel_energy;
 mod leaky_relu;
 mod linear;
 mod minibatch_stddev;
+mod modulated_conv2d;
 mod noise_bias_act;
 mod pixel_norm;
 mod planes;
 mod pool;
 pub mod random;
 mod resample;
+mod scale_channels;
+mod upfirdn2d;
 mod vectorized;
 
 pub use bias_act::bias_act;
@@ -30,12 +34,16 @@ pub use conv2d::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use flip::flip_kernel;
 pub use fused_kernel::{fused_down_kernel, fused_up_kernel};
 pub use instance_norm::{adain, instance_norm};
+pub use kernel_energy::kernel_energy;
 pub use leaky_relu::{leaky_relu, leaky_relu_vjp};
 pub use linear::{linear, linear_input_vjp, linear_weight_vjp};
 pub use minibatch_stddev::{minibatch_stddev, minibatch_stddev_vjp};
+pub use modulated_conv2d::{ModulatedConv2d, ModulatedConv2dTape, demodulation, demodulation_vjp};
 pub use noise_bias_act::noise_bias_act;
 pub use pixel_norm::pixel_norm;
 pub use pool::in_pool;
 pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };
+pub use scale_channels::{channel_dot, scale_channels};
+pub use upfirdn2d::{BINOMIAL, Upfirdn, upfirdn2d, upfirdn2d_vjp};
