@@ -58,6 +58,77 @@ pub fn dense_of_convolution(weight: &Tensor) -> candle_core::Result<Tensor> {
     flipped.transpose(1, 2)?.contiguous()?.reshape((c * h * w, z))
 }
 
+/// Whether a case's parameters have rosinality's names.
+pub fn is_rosinality(config: &serde_json::Value) -> bool {
+    config["naming"].as_str().is_some_and(|naming| naming.starts_with("rosinality"))
+}
+
+/// The name of a parameter of a StyleGAN2 network.
+pub fn stylegan2(name: &str, config: &serde_json::Value) -> Result<String> {
+    if is_rosinality(config) {
+        return stylegan2_of_rosinality(name);
+    }
+    let name = name.replace(".noise_", ".noise.").replace(".affine.", ".style.");
+    let name = name.replace(".torgb.", ".to_rgb.").replace(".fromrgb.", ".from_rgb.");
+    let name = name.replace("mapping.fc", "mapping.dense").replace("mapping.w_avg", "w_avg");
+    Ok(name.replace("b4.fc.", "b4.dense0.").replace("b4.out.", "b4.dense1."))
+}
+
+/// rosinality counts layers instead of naming resolutions.
+fn stylegan2_of_rosinality(name: &str) -> Result<String> {
+    if let Some(rest) = name.strip_prefix("style.") {
+        let (layer, rest) = rest.split_once('.').context("a dense layer without a number")?;
+        return Ok(format!("mapping.dense{}.{rest}", layer.parse::<usize>()? - 1));
+    }
+    if name == "input.input" {
+        return Ok("synthesis.b4.const".to_owned());
+    }
+    if let Some(layer) = name.strip_prefix("noises.noise_") {
+        let layer: usize = layer.parse()?;
+        // Noise 0 is that of the only convolution at 4x4, 1 and 2 those of 8x8.
+        return Ok(format!(
+            "synthesis.b{}.conv{}.noise.const",
+            4 << layer.div_ceil(2),
+            (layer + 1) % 2
+        ));
+    }
+    let (layer, rest) = name.split_once('.').context("a name without a layer")?;
+    let numbered = |rest: &str| -> Result<(usize, String)> {
+        let (number, rest) = rest.split_once('.').context("a layer without a number")?;
+        Ok((number.parse()?, rest.to_owned()))
+    };
+    let (place, rest) = match layer {
+        "conv1" => ("b4.conv1".to_owned(), rest.to_owned()),
+        "to_rgb1" => ("b4.to_rgb".to_owned(), rest.to_owned()),
+        "convs" => {
+            let (number, rest) = numbered(rest)?;
+            (format!("b{}.conv{}", 8 << (number / 2), number % 2), rest)
+        }
+        "to_rgbs" => {
+            let (number, rest) = numbered(rest)?;
+            (format!("b{}.to_rgb", 8 << number), rest)
+        }
+        _ => anyhow::bail!("unknown layer {layer}"),
+    };
+    let rest = rest.replace("conv.modulation.", "style.").replace("conv.weight", "weight");
+    let rest = rest.replace("noise.weight", "noise.strength").replace("activate.bias", "bias");
+    Ok(format!("synthesis.{place}.{rest}"))
+}
+
+/// A StyleGAN2 tensor in the shape that this workspace gives it.
+pub fn stylegan2_shape(name: &str, tensor: &Tensor) -> Result<Tensor> {
+    let dims = tensor.dims().to_vec();
+    let shape: Vec<usize> = match (name, dims.as_slice()) {
+        (name, &[h, w]) if name.ends_with("noise.const") => vec![1, 1, h, w],
+        (name, _) if name.ends_with("noise.strength") => vec![],
+        (_, &[c, h, w]) => vec![1, c, h, w],
+        (_, &[1, o, i, h, w]) => vec![o, i, h, w],
+        (name, &[1, c, 1, 1]) if name.ends_with("bias") => vec![c],
+        _ => dims,
+    };
+    Ok(tensor.reshape(shape)?)
+}
+
 /// Named variables, in this workspace's names, and a builder over them.
 pub struct Named {
     vars: BTreeMap<String, Var>,

@@ -1,7 +1,7 @@
 //! The shape of a discriminator.
 
 use serde::{Deserialize, Serialize};
-use stylegan_layers::{FeatureMaps, Pyramid, PyramidError, Structure};
+use stylegan_layers::{Architecture, FeatureMaps, Pyramid, PyramidError, Structure};
 
 /// How a discriminator uses labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -56,6 +56,10 @@ pub struct DiscriminatorConfig {
     pub mbstd_features: usize,
     /// Whether every resolution has its fromRGB layer.
     pub structure: Structure,
+    /// StyleGAN2's network of this architecture instead (none). It filters with `[1, 3, 3, 1]`, does not grow, and projects on
+    /// labels: `blur`, `downscale`, `label_head` and `structure` do not hold for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stylegan2: Option<Architecture>,
 }
 
 impl Default for DiscriminatorConfig {
@@ -74,6 +78,7 @@ impl Default for DiscriminatorConfig {
             mbstd_group_size: 4,
             mbstd_features: 1,
             structure: Structure::Growing,
+            stylegan2: None,
         }
     }
 }

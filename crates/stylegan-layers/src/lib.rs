@@ -4,6 +4,7 @@
 //! * [`shapes_of`]: a network's parameters by name and shape, without making them;
 //! * [`EqualizedLinear`], [`EqualizedConv2d`], [`UpConv2d`], [`DownConv2d`]: layers whose stored
 //!   weights are raw and whose equalized learning rate is applied at run time;
+//! * [`ModulatedConv`], [`FilteredUpConv2d`], [`FilteredDownConv2d`]: those of StyleGAN2;
 //! * [`Pullback`]: the vector-Jacobian product of a layer, itself made of tracked operations, so
 //!   that losses may contain input gradients;
 //! * [`Pyramid`], [`FeatureMaps`]: the arithmetic of resolutions, levels of detail and channels
@@ -14,9 +15,11 @@
 mod conv2d;
 mod equalized;
 mod linear;
+mod modulated;
 mod parameters;
 mod pullback;
 mod pyramid;
+mod resampled;
 mod shapes;
 
 #[cfg(test)]
@@ -24,10 +27,12 @@ mod tests;
 
 pub use conv2d::{DownConv2d, EqualizedConv2d, UpConv2d};
 pub use equalized::Equalized;
-pub use linear::EqualizedLinear;
+pub use linear::{Bias, EqualizedLinear};
+pub use modulated::{ModulatedConv, ModulatedConvTape};
 pub use parameters::{Parameters, is_buffer};
 pub use pullback::Pullback;
-pub use pyramid::{FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
+pub use pyramid::{Architecture, FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
+pub use resampled::{FilteredDownConv2d, FilteredUpConv2d};
 pub use shapes::{Shapes, parameter_count, shapes_of};
 
 /// The slope of every leaky ReLU of the lineage.

@@ -6,6 +6,22 @@ use stylegan_ops as ops;
 
 use crate::{Equalized, Pullback};
 
+/// A dense layer's bias.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bias {
+    /// Its first value (0; 1 for StyleGAN2's styles).
+    pub initial: f64,
+    /// A factor on it at run time (1). StyleGAN2 multiplies what comes out of its leaky ReLUs by `sqrt(2)`, and not the
+    /// weights; that is the same as multiplying weights and bias.
+    pub gain: f64,
+}
+
+impl Default for Bias {
+    fn default() -> Self {
+        Self { initial: 0.0, gain: 1.0 }
+    }
+}
+
 /// `y = act(x W^T * scale + b * lr_multiplier)` with the stored weight `W` `[out, in]` and bias
 /// `b` `[out]` (Karras et al. 2018, section 4.1).
 ///
@@ -29,11 +45,23 @@ impl EqualizedLinear {
         slope: Option<f64>,
         vb: VarBuilder,
     ) -> Result<Self> {
+        Self::with_bias(inputs, outputs, equalized, slope, Bias::default(), vb)
+    }
+
+    /// As [`Self::new`], with another bias.
+    pub fn with_bias(
+        inputs: usize,
+        outputs: usize,
+        equalized: Equalized,
+        slope: Option<f64>,
+        bias: Bias,
+        vb: VarBuilder,
+    ) -> Result<Self> {
         Ok(Self {
             weight: vb.get_with_hints((outputs, inputs), "weight", equalized.init())?,
-            bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?,
+            bias: vb.get_with_hints(outputs, "bias", Init::Const(bias.initial))?,
             scale: equalized.scale(inputs),
-            bias_scale: equalized.lr_multiplier,
+            bias_scale: bias.gain * equalized.lr_multiplier,
             slope,
         })
     }

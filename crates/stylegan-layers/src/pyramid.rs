@@ -39,6 +39,19 @@ pub enum Structure {
     Fixed,
 }
 
+/// How the blocks of a StyleGAN2 network are joined (Karras et al. 2020, figure 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// One after the other.
+    Orig,
+    /// Every block makes an image of its own, or gets one (the generator's default).
+    #[default]
+    Skip,
+    /// Every block has a shortcut around it (the discriminator's default).
+    Resnet,
+}
+
 /// How many feature maps a block has: `min(base / 2^(stage * decay), max)`, where the block of
 /// nominal resolution `r` is of stage `log2(r) - 1`.
 #[derive(Debug, Clone, Copy, PartialEq)]

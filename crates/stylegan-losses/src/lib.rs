@@ -15,15 +15,18 @@
 //!
 //! `r` and `f` are the scores of real and generated images. R1 and R2 (Mescheder et al. 2018) add
 //! `gamma / 2 * |d score / d image|^2` at real and at generated images to any of them.
+//! [`PathLength`] (Karras et al. 2020) is the generator's own penalty.
 
 mod critic;
 mod discriminator;
 mod generator;
 mod math;
+mod path_length;
 mod penalty;
 
 pub use critic::Critic;
 pub use discriminator::{DiscriminatorEvaluation, DiscriminatorLoss, DiscriminatorObjective};
 pub use generator::GeneratorLoss;
 pub use math::softplus;
+pub use path_length::{PathLength, PathLengthEvaluation, path_cotangent, path_lengths};
 pub use penalty::{gradient_penalty, interpolate, squared_norms};

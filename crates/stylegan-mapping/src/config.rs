@@ -21,6 +21,15 @@ pub struct MappingConfig {
     pub label_dim: usize,
     /// Pixel norm on the input, after the label's embedding is appended (true).
     pub normalize_latents: bool,
+    /// StyleGAN2's network instead of StyleGAN's (false): the label's embedding has a bias, is as wide as `w` and is normalised
+    /// by itself, and biases have the activations' gain.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stylegan2: bool,
+}
+
+/// Configurations of StyleGAN are written without the key.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Default for MappingConfig {
@@ -33,6 +42,7 @@ impl Default for MappingConfig {
             lr_multiplier: 0.01,
             label_dim: 0,
             normalize_latents: true,
+            stylegan2: false,
         }
     }
 }
@@ -62,7 +72,11 @@ pub enum MappingConfigError {
 impl MappingConfig {
     /// The width of the first layer's input: the latent, and the label's embedding beside it.
     pub fn input_dim(&self) -> usize {
-        if self.label_dim > 0 { 2 * self.z_dim } else { self.z_dim }
+        match (self.label_dim, self.stylegan2) {
+            (0, _) => self.z_dim,
+            (_, false) => 2 * self.z_dim,
+            (_, true) => self.z_dim + self.w_dim,
+        }
     }
 
     /// Checks the configuration.

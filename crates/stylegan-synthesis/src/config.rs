@@ -1,7 +1,7 @@
 //! The shape of a synthesis network.
 
 use serde::{Deserialize, Serialize};
-use stylegan_layers::{FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
+use stylegan_layers::{Architecture, FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
 
 /// A synthesis network's configuration; `Default` is the paper's configuration F at 1024x1024.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,10 @@ pub struct SynthesisConfig {
     pub fused_scale: FusedScale,
     /// Whether every resolution has its toRGB layer.
     pub structure: Structure,
+    /// StyleGAN2's network of this architecture instead (none). It has styles, a constant input and no normalisation, and does not
+    /// grow: of the switches above, only `use_noise` holds for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stylegan2: Option<Architecture>,
 }
 
 impl Default for SynthesisConfig {
@@ -57,6 +61,7 @@ impl Default for SynthesisConfig {
             blur: true,
             fused_scale: FusedScale::Auto,
             structure: Structure::Growing,
+            stylegan2: None,
         }
     }
 }

@@ -29,7 +29,8 @@ pub use error::ConfigError;
 pub use presets::{Architecture, PRESETS};
 pub use sections::{
     AverageSection, DataSection, DiscriminatorLossKind, DiscriminatorSection, GeneratorSection,
-    LossSection, NetworkSection, OptimizerSection, RunSection, ScheduleSection, TrainingNoise,
+    LossSection, NetworkGeneration, NetworkSection, OptimizerSection, RunSection, ScheduleSection,
+    TrainingNoise,
 };
 
 /// The configuration of a training run.

@@ -1,6 +1,7 @@
 //! The shape of a whole generator.
 
 use serde::{Deserialize, Serialize};
+use stylegan_layers::Architecture;
 use stylegan_mapping::MappingConfig;
 use stylegan_synthesis::SynthesisConfig;
 
@@ -50,5 +51,20 @@ impl GeneratorConfig {
     /// Configurations E and F: noise inputs. (F differs from E in training only: mixing.)
     pub fn config_f() -> Self {
         Self::default()
+    }
+
+    /// StyleGAN2's configuration E: skip connections, no growing, the number of feature maps of StyleGAN.
+    pub fn stylegan2_e() -> Self {
+        let mut config = Self::default();
+        config.mapping.stylegan2 = true;
+        config.synthesis.stylegan2 = Some(Architecture::Skip);
+        config
+    }
+
+    /// StyleGAN2's configuration F: E with twice the feature maps from 64x64 on.
+    pub fn stylegan2_f() -> Self {
+        let mut config = Self::stylegan2_e();
+        config.synthesis.fmap_base = 16_384;
+        config
     }
 }

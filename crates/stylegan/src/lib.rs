@@ -36,10 +36,10 @@ pub use stylegan_discriminator::{
     Discriminator, DiscriminatorConfig, Downscale, LabelHead, Scores, Tape,
 };
 pub use stylegan_layers::{
-    FusedScale, Parameters, Pyramid, PyramidError, Shapes, Structure, is_buffer, parameter_count,
-    shapes_of,
+    Architecture, FusedScale, Parameters, Pyramid, PyramidError, Shapes, Structure, is_buffer,
+    parameter_count, shapes_of,
 };
 pub use stylegan_mapping::{
     MappingConfig, MappingNetwork, broadcast, mix, truncate, updated_average,
 };
-pub use stylegan_synthesis::{Noise, NoiseKind, Synthesis, SynthesisConfig};
+pub use stylegan_synthesis::{Noise, NoiseKind, StylesTape, Synthesis, SynthesisConfig};

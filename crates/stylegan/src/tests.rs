@@ -34,6 +34,15 @@ fn the_official_networks_have_the_official_parameters() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn stylegan2_has_the_official_parameters() -> Result<()> {
+    assert_eq!(count(&GeneratorConfig::stylegan2_f())?, 30_370_060);
+    let mut config = GeneratorConfig::stylegan2_f();
+    config.synthesis.resolution = 256;
+    assert_eq!(count(&config)?, 30_034_338);
+    Ok(())
+}
+
 fn small() -> GeneratorConfig {
     let mut config = GeneratorConfig::default();
     config.mapping.z_dim = 16;

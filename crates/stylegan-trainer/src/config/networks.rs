@@ -28,6 +28,7 @@ impl TrainConfig {
                 lr_multiplier: g.mapping_lr_multiplier,
                 label_dim,
                 normalize_latents: g.normalize_latents,
+                stylegan2: n.is_stylegan2(),
             },
             synthesis: SynthesisConfig {
                 resolution: n.resolution,
@@ -45,6 +46,7 @@ impl TrainConfig {
                 blur: g.blur,
                 fused_scale: n.fused_scale,
                 structure: n.structure,
+                stylegan2: n.is_stylegan2().then_some(g.architecture),
             },
         }
     }
@@ -66,6 +68,7 @@ impl TrainConfig {
             mbstd_group_size: d.mbstd_group_size,
             mbstd_features: d.mbstd_features,
             structure: n.structure,
+            stylegan2: n.is_stylegan2().then_some(d.architecture),
         }
     }
 

@@ -7,8 +7,8 @@ use stylegan_progressive::{ByResolution, ScheduleConfig};
 use super::layers::most_like;
 use super::{
     AverageSection, ConfigError, DataSection, DiscriminatorLossKind, DiscriminatorSection,
-    GeneratorSection, LossSection, NetworkSection, OptimizerSection, RunSection, ScheduleSection,
-    TrainConfig, TrainingNoise,
+    GeneratorSection, LossSection, NetworkGeneration, NetworkSection, OptimizerSection, RunSection,
+    ScheduleSection, TrainConfig, TrainingNoise,
 };
 
 /// The presets and what they are.
@@ -155,6 +155,7 @@ fn official() -> TrainConfig {
             workers: 2,
         },
         network: NetworkSection {
+            generation: NetworkGeneration::Stylegan,
             resolution: 1024,
             base: [4, 4],
             channels: 3,
@@ -165,6 +166,7 @@ fn official() -> TrainConfig {
             fused_scale: FusedScale::Auto,
         },
         generator: GeneratorSection {
+            architecture: stylegan::Architecture::Skip,
             z_dim: 512,
             w_dim: 512,
             mapping_layers: 8,
@@ -184,6 +186,7 @@ fn official() -> TrainConfig {
             truncation_cutoff: 8,
         },
         discriminator: DiscriminatorSection {
+            architecture: stylegan::Architecture::Resnet,
             blur: true,
             mbstd_group_size: 4,
             mbstd_features: 1,
@@ -198,6 +201,11 @@ fn official() -> TrainConfig {
             r1_gamma: 10.0,
             r2_gamma: 0.0,
             penalty_interval: 1,
+            lazy: false,
+            path_length_weight: 0.0,
+            path_length_decay: 0.01,
+            path_length_interval: 4,
+            path_length_shrink: 2,
         },
         schedule: ScheduleSection {
             initial_resolution: schedule.initial_resolution,
@@ -223,7 +231,7 @@ fn official() -> TrainConfig {
             reset_at_new_lod: true,
             learning_rate_at: schedule.learning_rate_at,
         },
-        average: AverageSection { half_life_kimg: 10.0, decay: 0.0 },
+        average: AverageSection { half_life_kimg: 10.0, rampup: 0.0, decay: 0.0 },
     }
 }
 

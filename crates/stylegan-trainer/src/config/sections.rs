@@ -1,7 +1,7 @@
 //! The sections of a configuration file, and what their keys mean. The name in italics is the official code's.
 
 use serde::{Deserialize, Serialize};
-use stylegan::{FusedScale, LabelHead, NoiseKind, Structure};
+use stylegan::{Architecture, FusedScale, LabelHead, NoiseKind, Structure};
 use stylegan_losses::GeneratorLoss;
 use stylegan_progressive::ByResolution;
 
@@ -49,6 +49,9 @@ pub struct DataSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkSection {
+    /// Which of the papers' networks. StyleGAN2's do not grow, and of the switches for styles, input, norms, blur and fused scale
+    /// only `generator.use_noise` holds for them.
+    pub generation: NetworkGeneration,
     /// Resolution, a power of two from 8 to 1024; of the height, for square images.
     pub resolution: usize,
     /// Height and width of the smallest block; images are `base * resolution / 4`.
@@ -67,10 +70,29 @@ pub struct NetworkSection {
     pub fused_scale: FusedScale,
 }
 
+impl NetworkSection {
+    /// Whether the networks are StyleGAN2's.
+    pub fn is_stylegan2(&self) -> bool {
+        self.generation == NetworkGeneration::Stylegan2
+    }
+}
+
+/// Which of the papers' networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkGeneration {
+    /// Progressive GAN and StyleGAN.
+    Stylegan,
+    /// StyleGAN2.
+    Stylegan2,
+}
+
 /// `[generator]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorSection {
+    /// How the blocks of a StyleGAN2 generator are joined.
+    pub architecture: Architecture,
     /// Components of the latent z, *latent_size*.
     pub z_dim: usize,
     /// Components of the intermediate latent w, *dlatent_size*.
@@ -111,6 +133,8 @@ pub struct GeneratorSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiscriminatorSection {
+    /// How the blocks of a StyleGAN2 discriminator are joined.
+    pub architecture: Architecture,
     /// Blur before downscaling (B to F).
     pub blur: bool,
     /// Group of the minibatch standard deviation; 0 or 1 for none.
@@ -141,6 +165,17 @@ pub struct LossSection {
     pub r2_gamma: f64,
     /// R1 and R2 are computed every so many steps, and weighted as much more; 1 is StyleGAN's way.
     pub penalty_interval: u64,
+    /// Whether R1, R2 and path length take optimizer steps of their own, for which Adam's learning rate and decays are corrected:
+    /// StyleGAN2's lazy regularisation. Otherwise R1 and R2 are part of the discriminator's step.
+    pub lazy: bool,
+    /// Weight of path length regularisation, *pl_weight*; StyleGAN2's generators only. 0 for none.
+    pub path_length_weight: f64,
+    /// How far its running mean moves a time, *pl_decay*.
+    pub path_length_decay: f64,
+    /// It is computed every so many steps, and weighted as much more, *G_reg_interval*.
+    pub path_length_interval: u64,
+    /// Of a batch's images, one in so many is enough for it, *pl_batch_shrink*.
+    pub path_length_shrink: usize,
 }
 
 /// The discriminator's losses; their numbers are keys of `[loss]`.
@@ -218,6 +253,8 @@ pub struct OptimizerSection {
 pub struct AverageSection {
     /// Half-life in thousands of images, *G_smoothing_kimg*.
     pub half_life_kimg: f64,
+    /// The half-life is never longer than this share of the images seen, *ema_rampup*; 0 for no such limit.
+    pub rampup: f64,
     /// Decay a batch instead, as in Progressive GAN (0.999); 0 goes by `half_life_kimg`.
     pub decay: f64,
 }

@@ -1,16 +1,18 @@
-//! The last block of a discriminator: from the smallest map to scores.
+//! The last block of StyleGAN2's discriminator: from the smallest map to its outputs.
+
+use std::f64::consts::SQRT_2;
 
 use candle_core::{Error, Result, Tensor};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Equalized, EqualizedLinear, LEAKY_SLOPE, Pullback};
+use stylegan_layers::{Bias, Equalized, EqualizedLinear, LEAKY_SLOPE, Pullback};
 use stylegan_ops as ops;
 
-use crate::block::ConvLayer;
-use crate::{DiscriminatorConfig, LabelHead};
+use super::block::ConvLayer;
+use crate::DiscriminatorConfig;
 
-/// Minibatch standard deviation, `conv`, `dense0`, `dense1` (Karras et al. 2018, table 2).
+/// Minibatch standard deviation, `conv`, `dense0`, `dense1`.
 #[derive(Debug, Clone)]
-pub(crate) struct Head {
+pub(super) struct Head {
     mbstd: Option<(usize, usize)>,
     conv: ConvLayer,
     dense0: EqualizedLinear,
@@ -18,34 +20,36 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn new(config: &DiscriminatorConfig, vb: VarBuilder) -> Result<Self> {
-        let maps = config.feature_maps();
+    /// A head with so many outputs.
+    pub(super) fn new(
+        config: &DiscriminatorConfig,
+        outputs: usize,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let maps = config.feature_maps().of_block(0);
         let (h, w) = config.pyramid().map_err(Error::wrap)?.size(0);
         let mbstd = (config.mbstd_group_size > 1)
             .then_some((config.mbstd_group_size, config.mbstd_features));
         let extra = mbstd.map_or(0, |(_, features)| features);
-        let inputs = maps.of_stage(1) + extra;
-        let outputs = match config.label_head {
-            LabelHead::Switch => config.label_dim.max(1),
-            LabelHead::AcGan => 1 + config.label_dim,
-        };
-        let (hidden, dense) = (maps.of_stage(0), Equalized::ACTIVATED);
+        let bias = Bias { gain: SQRT_2, ..Bias::default() };
+        let (activated, slope) = (Equalized::ACTIVATED, Some(LEAKY_SLOPE));
         Ok(Self {
             mbstd,
-            conv: ConvLayer::new(inputs, maps.of_stage(1), 3, vb.pp("conv"))?,
-            dense0: EqualizedLinear::new(
-                maps.of_stage(1) * h * w,
-                hidden,
-                dense,
-                Some(LEAKY_SLOPE),
+            conv: ConvLayer::new(maps + extra, maps, 3, vb.pp("conv"))?,
+            dense0: EqualizedLinear::with_bias(
+                maps * h * w,
+                maps,
+                activated,
+                slope,
+                bias,
                 vb.pp("dense0"),
             )?,
-            dense1: EqualizedLinear::new(hidden, outputs, Equalized::PLAIN, None, vb.pp("dense1"))?,
+            dense1: EqualizedLinear::new(maps, outputs, Equalized::PLAIN, None, vb.pp("dense1"))?,
         })
     }
 
     /// `[N, C, h, w]` to `[N, outputs]`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let x = match self.mbstd {
             Some((group, features)) => ops::minibatch_stddev(x, group, features)?,
             None => x.clone(),
@@ -55,7 +59,7 @@ impl Head {
     }
 
     /// The outputs and the pullback to the map.
-    pub(crate) fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
+    pub(super) fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
         let (y, mbstd) = match self.mbstd {
             Some((group, features)) => {
                 let y = ops::minibatch_stddev(x, group, features)?;

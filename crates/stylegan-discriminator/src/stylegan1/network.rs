@@ -5,16 +5,16 @@ use candle_nn::VarBuilder;
 use stylegan_layers::{Pullback, Pyramid, Structure};
 use stylegan_ops as ops;
 
-use crate::block::{ConvLayer, DownBlock, halving_vjp};
-use crate::head::Head;
-use crate::{DiscriminatorConfig, LabelHead};
+use super::block::{ConvLayer, DownBlock, halving_vjp};
+use super::head::Head;
+use crate::{DiscriminatorConfig, LabelHead, Scores, Tape};
 
 /// The discriminator of Progressive GAN and StyleGAN.
 ///
 /// Parameters: `b{R}.from_rgb.{weight,bias}`, `b{R}.conv{0,1}.{weight,bias}` from the full
 /// resolution down to 8, `b4.conv.*`, `b4.dense0.*`, `b4.dense1.*`.
 #[derive(Debug, Clone)]
-pub struct Discriminator {
+pub(crate) struct Network {
     pyramid: Pyramid,
     structure: Structure,
     label_dim: usize,
@@ -26,45 +26,9 @@ pub struct Discriminator {
     head: Head,
 }
 
-/// What a discriminator says about a batch.
-#[derive(Debug, Clone)]
-pub struct Scores {
-    /// The scores `[N]`; higher is more real.
-    pub score: Tensor,
-    /// The predicted class `[N, label_dim]` of an AC-GAN head.
-    pub label_logits: Option<Tensor>,
-}
-
-/// The way back from scores to images.
-pub struct Tape {
-    pullback: Pullback,
-    outputs: usize,
-    labels: Option<Tensor>,
-}
-
-impl Tape {
-    /// The gradient of `sum(cotangent * score)` with respect to the images, for a cotangent `[N]`;
-    /// a tracked tensor of the images' shape. For a sum of scores, the cotangent is all ones.
-    pub fn input_gradient(&self, cotangent: &Tensor) -> Result<Tensor> {
-        let column = cotangent.unsqueeze(1)?;
-        let gradient = match &self.labels {
-            Some(labels) => column.broadcast_mul(labels)?,
-            None if self.outputs == 1 => column,
-            // An AC-GAN head: the class predictions do not count.
-            None => {
-                let n = cotangent.dim(0)?;
-                let rest = (n, self.outputs - 1);
-                let rest = Tensor::zeros(rest, cotangent.dtype(), cotangent.device())?;
-                Tensor::cat(&[column, rest], 1)?
-            }
-        };
-        self.pullback.apply(&gradient)
-    }
-}
-
-impl Discriminator {
+impl Network {
     /// Takes its parameters from `vb`.
-    pub fn new(config: &DiscriminatorConfig, vb: VarBuilder) -> Result<Self> {
+    pub(crate) fn new(config: &DiscriminatorConfig, vb: VarBuilder) -> Result<Self> {
         let pyramid = config.pyramid().map_err(Error::wrap)?;
         let (maps, count) = (config.feature_maps(), pyramid.blocks());
         let vb_of = |block| vb.pp(format!("b{}", pyramid.nominal(block)));
@@ -94,17 +58,17 @@ impl Discriminator {
     }
 
     /// The resolutions from base to full size.
-    pub fn pyramid(&self) -> &Pyramid {
+    pub(crate) fn pyramid(&self) -> &Pyramid {
         &self.pyramid
     }
 
     /// Images `[N, channels, H, W]` of full resolution to scores, at a level of detail.
-    pub fn forward(&self, x: &Tensor, lod: f64, labels: Option<&Tensor>) -> Result<Scores> {
+    pub(crate) fn forward(&self, x: &Tensor, lod: f64, labels: Option<&Tensor>) -> Result<Scores> {
         self.forward_native(&self.reduce(x, lod)?.0, lod, labels)
     }
 
     /// As [`Self::forward`], with a tape whose input gradient has the full images' shape.
-    pub fn forward_with_vjp(
+    pub(crate) fn forward_with_vjp(
         &self,
         x: &Tensor,
         lod: f64,
@@ -120,7 +84,7 @@ impl Discriminator {
 
     /// As [`Self::forward`], for images that already are of the resolution that `floor(lod)`
     /// stands for.
-    pub fn forward_native(
+    pub(crate) fn forward_native(
         &self,
         image: &Tensor,
         lod: f64,
@@ -139,7 +103,7 @@ impl Discriminator {
     }
 
     /// As [`Self::forward_native`], with a tape.
-    pub fn forward_native_with_vjp(
+    pub(crate) fn forward_native_with_vjp(
         &self,
         image: &Tensor,
         lod: f64,

@@ -5,7 +5,7 @@ use candle_nn::{Init, VarBuilder};
 use stylegan_layers::{Equalized, EqualizedConv2d, Pyramid, Structure, UpConv2d};
 use stylegan_ops as ops;
 
-use crate::epilogue::Epilogue;
+use super::epilogue::Epilogue;
 use crate::{Noise, SynthesisConfig};
 
 /// The synthesis network (Karras et al. 2019, section 2; Karras et al. 2018, section 2).
@@ -14,7 +14,7 @@ use crate::{Noise, SynthesisConfig};
 /// epilogue takes; `b4.conv0` has no weight, it is the epilogue of the input);
 /// `b{R}.to_rgb.{weight,bias}`.
 #[derive(Debug, Clone)]
-pub struct Synthesis {
+pub(crate) struct Network {
     pyramid: Pyramid,
     structure: Structure,
     blur: bool,
@@ -51,9 +51,9 @@ struct ToRgb {
     bias: Tensor,
 }
 
-impl Synthesis {
+impl Network {
     /// Takes its parameters from `vb`.
-    pub fn new(config: &SynthesisConfig, vb: VarBuilder) -> Result<Self> {
+    pub(crate) fn new(config: &SynthesisConfig, vb: VarBuilder) -> Result<Self> {
         let pyramid = config.pyramid().map_err(Error::wrap)?;
         let blocks = (0..pyramid.blocks())
             .map(|block| Block::new(config, &pyramid, block, vb.pp(name(&pyramid, block))))
@@ -69,18 +69,18 @@ impl Synthesis {
     }
 
     /// The number of layers that take a style.
-    pub fn num_layers(&self) -> usize {
+    pub(crate) fn num_layers(&self) -> usize {
         2 * self.blocks.len()
     }
 
     /// The resolutions from base to full size.
-    pub fn pyramid(&self) -> &Pyramid {
+    pub(crate) fn pyramid(&self) -> &Pyramid {
         &self.pyramid
     }
 
     /// Styles `ws` `[N, layers, w_dim]` to images `[N, channels, H, W]` of full resolution at any
     /// level of detail `lod` (0 = full detail; a fraction fades between neighbouring levels).
-    pub fn forward(&self, ws: &Tensor, lod: f64, noise: &Noise) -> Result<Tensor> {
+    pub(crate) fn forward(&self, ws: &Tensor, lod: f64, noise: &Noise) -> Result<Tensor> {
         let mut image = self.forward_native(ws, lod, noise)?;
         let (full, _) = self.pyramid.full_size();
         while image.dim(2)? < full {
@@ -91,7 +91,7 @@ impl Synthesis {
 
     /// As [`Self::forward`], but at the resolution that `floor(lod)` stands for: what the full
     /// image holds before it is enlarged by pixel repetition.
-    pub fn forward_native(&self, ws: &Tensor, lod: f64, noise: &Noise) -> Result<Tensor> {
+    pub(crate) fn forward_native(&self, ws: &Tensor, lod: f64, noise: &Noise) -> Result<Tensor> {
         let (_, layers, w_dim) = ws.dims3()?;
         if (layers, w_dim) != (self.num_layers(), self.w_dim) {
             let expected = (self.num_layers(), self.w_dim);

@@ -1,0 +1,60 @@
+//! StyleGAN2's modulated convolution as a layer.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use stylegan_ops::{ModulatedConv2d, ModulatedConv2dTape};
+
+use crate::{Bias, Equalized, EqualizedLinear, Pullback};
+
+/// A convolution whose weights are modulated by a style, an affine function of `w` (Karras et al. 2020, section 2.2).
+///
+/// Parameters: `weight` `[out, in, K, K]`, `style.weight` `[in, w_dim]`, `style.bias` `[in]`, which starts at 1. All are stored
+/// raw. With `up`, the weight is that of a transposed convolution.
+#[derive(Debug, Clone)]
+pub struct ModulatedConv {
+    weight: Tensor,
+    style: EqualizedLinear,
+    how: ModulatedConv2d,
+}
+
+/// The way back through a [`ModulatedConv`].
+pub struct ModulatedConvTape {
+    conv: ModulatedConv2dTape,
+    style: Pullback,
+}
+
+impl ModulatedConv {
+    /// A layer from `inputs` to `outputs` channels with a `kernel` x `kernel` window that doubles the size (`up`), is demodulated,
+    /// and multiplies its result by `gain`.
+    pub fn new(
+        w_dim: usize,
+        (inputs, outputs, kernel): (usize, usize, usize),
+        (up, demodulate): (bool, bool),
+        gain: f64,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let plain = Equalized::PLAIN;
+        let bias = Bias { initial: 1.0, ..Bias::default() };
+        let scale = plain.scale(inputs * kernel * kernel);
+        Ok(Self {
+            weight: vb.get_with_hints((outputs, inputs, kernel, kernel), "weight", plain.init())?,
+            style: EqualizedLinear::with_bias(w_dim, inputs, plain, None, bias, vb.pp("style"))?,
+            how: ModulatedConv2d { up, demodulate, scale, gain },
+        })
+    }
+
+    /// `x` `[N, in, H, W]` and `w` `[N, w_dim]` to `[N, out, H, W]`, or twice that size, and the way back.
+    pub fn forward_with_vjp(&self, x: &Tensor, w: &Tensor) -> Result<(Tensor, ModulatedConvTape)> {
+        let (style, style_vjp) = self.style.forward_with_vjp(w)?;
+        let (y, conv) = self.how.forward_with_vjp(x, &self.weight, &style)?;
+        Ok((y, ModulatedConvTape { conv, style: style_vjp }))
+    }
+}
+
+impl ModulatedConvTape {
+    /// From the gradient of the result to those of `x` and of `w`, made of tracked operations.
+    pub fn vjp(&self, g: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (gx, gstyle) = self.conv.vjp(g)?;
+        Ok((gx, self.style.apply(&gstyle)?))
+    }
+}

@@ -1,0 +1,88 @@
+//! StyleGAN2's convolutions with filtered resampling, without modulation.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use stylegan_ops::{self as ops, Upfirdn};
+
+use crate::{Equalized, EqualizedConv2d, Pullback};
+
+/// A convolution that halves height and width (Karras et al. 2020, appendix B): a 3x3 one filters and then convolves with stride
+/// 2, a 1x1 one convolves what was filtered and halved. Parameter: `weight` `[out, in, K, K]`, stored raw.
+#[derive(Debug, Clone)]
+pub struct FilteredDownConv2d {
+    weight: Tensor,
+    scale: f64,
+}
+
+impl FilteredDownConv2d {
+    /// A layer from `inputs` to `outputs` channels with a `kernel` of 3 or 1.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        equalized: Equalized,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let shape = (outputs, inputs, kernel, kernel);
+        Ok(Self {
+            weight: vb.get_with_hints(shape, "weight", equalized.init())?,
+            scale: equalized.scale(inputs * kernel * kernel),
+        })
+    }
+
+    /// `[N, in, H, W]` to `[N, out, H/2, W/2]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (filter, stride) = self.parts()?;
+        ops::conv2d(&ops::upfirdn2d(x, &filter)?, &self.weight, stride, 0, self.scale)
+    }
+
+    /// The output and the pullback to the input.
+    pub fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
+        let (_, _, h, w) = x.dims4()?;
+        let (filter, stride) = self.parts()?;
+        let filtered = ops::upfirdn2d(x, &filter)?;
+        let (_, _, fh, fw) = filtered.dims4()?;
+        let y = ops::conv2d(&filtered, &self.weight, stride, 0, self.scale)?;
+        let (weight, scale) = (self.weight.clone(), self.scale);
+        let pullback = Pullback::new(move |g| {
+            let g = ops::conv2d_input_vjp(g, &weight, (fh, fw), stride, 0, scale)?;
+            ops::upfirdn2d_vjp(&g, &filter, (h, w))
+        });
+        Ok((y, pullback))
+    }
+
+    /// The filter, and the stride of the convolution.
+    fn parts(&self) -> Result<(Upfirdn, usize)> {
+        Ok(if self.weight.dim(3)? == 1 {
+            (Upfirdn::halving(), 1)
+        } else {
+            (Upfirdn::filtering(2, 1.0), 2)
+        })
+    }
+}
+
+/// A 1x1 convolution that doubles height and width: the shortcut of a residual block. Parameter: `weight` `[out, in, 1, 1]`.
+#[derive(Debug, Clone)]
+pub struct FilteredUpConv2d {
+    conv: EqualizedConv2d,
+}
+
+impl FilteredUpConv2d {
+    /// A layer from `inputs` to `outputs` channels.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        equalized: Equalized,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        Ok(Self { conv: EqualizedConv2d::new(inputs, outputs, 1, equalized, vb)? })
+    }
+
+    /// The output `[N, out, 2H, 2W]` of `[N, in, H, W]` and the pullback to the input.
+    pub fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
+        let (_, _, h, w) = x.dims4()?;
+        let y = ops::upfirdn2d(&self.conv.forward(x)?, &Upfirdn::doubling())?;
+        let resample = Pullback::new(move |g| ops::upfirdn2d_vjp(g, &Upfirdn::doubling(), (h, w)));
+        Ok((y, self.conv.vjp((h, w)).then(resample)))
+    }
+}

@@ -1,0 +1,6 @@
+//! StyleGAN and Progressive GAN: configurations A to F.
+
+mod epilogue;
+mod network;
+
+pub(crate) use network::Network;

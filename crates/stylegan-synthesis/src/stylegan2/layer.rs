@@ -1,0 +1,161 @@
+//! The layers of StyleGAN2's synthesis network, each with the way back to its input and its `w`.
+
+use std::f64::consts::SQRT_2;
+
+use candle_core::{Result, Tensor};
+use candle_nn::{Init, VarBuilder};
+use stylegan_layers::{LEAKY_SLOPE, ModulatedConv, ModulatedConvTape};
+use stylegan_ops as ops;
+
+use crate::{Noise, SynthesisConfig};
+
+/// A modulated convolution, noise, bias, leaky ReLU, gain (Karras et al. 2020, figure 2d).
+///
+/// Parameters: `weight`, `style.{weight,bias}`, `bias` `[C]`, `noise.strength` (a scalar) and the buffer `noise.const`
+/// `[1, 1, H, W]`.
+#[derive(Debug, Clone)]
+pub(super) struct Layer {
+    /// Counted over the network's styles.
+    index: usize,
+    conv: ModulatedConv,
+    noise: Option<NoiseInput>,
+    bias: Tensor,
+    /// Of the activation: noise and bias are multiplied with it, as the convolution is, since a leaky ReLU is homogeneous.
+    gain: f64,
+}
+
+#[derive(Debug, Clone)]
+struct NoiseInput {
+    strength: Tensor,
+    constant: Tensor,
+}
+
+/// The way back through a [`Layer`].
+pub(super) struct LayerTape {
+    conv: ModulatedConvTape,
+    output: Tensor,
+}
+
+impl Layer {
+    /// The layer `index`, from `inputs` to `outputs` maps of `size`.
+    pub(super) fn new(
+        config: &SynthesisConfig,
+        index: usize,
+        (inputs, outputs): (usize, usize),
+        (size, up): ((usize, usize), bool),
+        residual: f64,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let noise = if config.use_noise {
+            let vb = vb.pp("noise");
+            let normal = Init::Randn { mean: 0.0, stdev: 1.0 };
+            Some(NoiseInput {
+                strength: vb.get_with_hints((), "strength", Init::Const(0.0))?,
+                constant: vb.get_with_hints((1, 1, size.0, size.1), "const", normal)?,
+            })
+        } else {
+            None
+        };
+        let (shape, gain) = ((inputs, outputs, 3), SQRT_2 * residual);
+        Ok(Self {
+            index,
+            noise,
+            bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?,
+            conv: ModulatedConv::new(config.w_dim, shape, (up, true), gain, vb)?,
+            gain,
+        })
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// `x` `[N, Ci, H, W]` and all layers' styles to `[N, Co, H, W]`, or twice that size.
+    pub(super) fn forward_with_vjp(
+        &self,
+        x: &Tensor,
+        ws: &Tensor,
+        noise: &Noise,
+    ) -> Result<(Tensor, LayerTape)> {
+        let (y, conv) = self.conv.forward_with_vjp(x, &style(ws, self.index)?)?;
+        let output = self.activate(&y, noise)?;
+        // The mask is piecewise constant: nothing flows through it.
+        let tape = LayerTape { conv, output: output.detach() };
+        Ok((output, tape))
+    }
+
+    /// Noise, bias, leaky ReLU.
+    fn activate(&self, x: &Tensor, noise: &Noise) -> Result<Tensor> {
+        let (n, c, h, w) = x.dims4()?;
+        let without = || ops::bias_act(x, &self.bias, self.gain, Some(LEAKY_SLOPE));
+        let Some(input) = &self.noise else { return without() };
+        let map = match *noise {
+            Noise::None => return without(),
+            Noise::Const => input.constant.clone(),
+            Noise::Random { seed, step, kind } => {
+                kind.map(seed, step, self.index as u32, n, h, w, x.device())?.to_dtype(x.dtype())?
+            }
+        };
+        let strength = input.strength.affine(self.gain, 0.0)?.reshape(1)?;
+        let strengths = strength.broadcast_as(c)?.contiguous()?;
+        ops::noise_bias_act(x, &map, &strengths, &self.bias, self.gain, LEAKY_SLOPE)
+    }
+}
+
+impl LayerTape {
+    /// From the gradient of the output to those of `x` and of the layer's `w`.
+    pub(super) fn vjp(&self, g: &Tensor) -> Result<(Tensor, Tensor)> {
+        self.conv.vjp(&ops::leaky_relu_vjp(g, &self.output, LEAKY_SLOPE)?)
+    }
+}
+
+/// A modulated 1x1 convolution to the image's channels, not demodulated, with bias, without activation.
+///
+/// Parameters: `weight`, `style.{weight,bias}`, `bias`.
+#[derive(Debug, Clone)]
+pub(super) struct ToRgb {
+    index: usize,
+    conv: ModulatedConv,
+    bias: Tensor,
+}
+
+/// The way back through a [`ToRgb`].
+pub(super) struct ToRgbTape(ModulatedConvTape);
+
+impl ToRgb {
+    pub(super) fn new(
+        config: &SynthesisConfig,
+        index: usize,
+        maps: usize,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let shape = (maps, config.channels, 1);
+        Ok(Self {
+            index,
+            bias: vb.get_with_hints(config.channels, "bias", Init::Const(0.0))?,
+            conv: ModulatedConv::new(config.w_dim, shape, (false, false), 1.0, vb)?,
+        })
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// `x` `[N, C, H, W]` and all layers' styles to an image.
+    pub(super) fn forward_with_vjp(&self, x: &Tensor, ws: &Tensor) -> Result<(Tensor, ToRgbTape)> {
+        let (y, conv) = self.conv.forward_with_vjp(x, &style(ws, self.index)?)?;
+        Ok((ops::bias_act(&y, &self.bias, 1.0, None)?, ToRgbTape(conv)))
+    }
+}
+
+impl ToRgbTape {
+    /// From the gradient of the image to those of `x` and of the layer's `w`.
+    pub(super) fn vjp(&self, g: &Tensor) -> Result<(Tensor, Tensor)> {
+        self.0.vjp(g)
+    }
+}
+
+/// One layer's `w` `[N, w_dim]`.
+fn style(ws: &Tensor, layer: usize) -> Result<Tensor> {
+    ws.narrow(1, layer, 1)?.squeeze(1)
+}
