@@ -6,5 +6,6 @@ mod kill;
 mod parts;
 mod resume;
 mod small;
+mod stylegan2;
 mod trouble;
 mod variants;

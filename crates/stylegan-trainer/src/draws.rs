@@ -26,13 +26,22 @@ const LATENT: u32 = 0x100;
 const MIXING_LATENT: u32 = 0x101;
 const MIXING: u32 = 0x102;
 const INTERPOLATION: u32 = 0x103;
+const IMAGE_NOISE: u32 = 0x104;
+
+/// Set in the numbers of a part's step of regularisation.
+const REGULARIZATION: u64 = 0x8000;
 
 impl Draws {
     /// The draws of `half` of step `step`; `part` counts the parts of an accumulated batch.
     pub fn new(seed: u64, step: u64, half: Half, part: usize) -> Self {
-        // 2^16 parts of two halves of 2^47 steps have numbers of their own.
+        // 2^15 parts, each with a step of regularisation, of two halves of 2^47 steps have numbers of their own.
         let half = u64::from(half == Half::Generator);
-        Self { seed, step: (step << 17) | (half << 16) | (part as u64 & 0xffff) }
+        Self { seed, step: (step << 17) | (half << 16) | (part as u64 & 0x7fff) }
+    }
+
+    /// Those of the same part's step of lazy regularisation.
+    pub fn regularization(self) -> Self {
+        Self { step: self.step | REGULARIZATION, ..self }
     }
 
     fn stream(&self, id: u32) -> Stream {
@@ -60,6 +69,15 @@ impl Draws {
     /// Positions between real and generated images `[n]`, of the gradient penalty.
     pub fn interpolation(&self, n: usize, device: &Device) -> Result<Tensor> {
         self.stream(INTERPOLATION).uniform(n, device)
+    }
+
+    /// Normal numbers of an image's shape: what path lengths are measured with.
+    pub fn image_noise(
+        &self,
+        shape: (usize, usize, usize, usize),
+        device: &Device,
+    ) -> Result<Tensor> {
+        self.stream(IMAGE_NOISE).normal(shape, device)
     }
 
     /// Fresh noise maps.

@@ -12,6 +12,7 @@ use crate::config::{ConfigError, TrainConfig};
 
 mod machine;
 mod shapes;
+mod stylegan2;
 
 pub use machine::Machine;
 use shapes::Shapes;
@@ -138,6 +139,14 @@ impl Workload {
         [of(self.config.loss.r1_gamma), of(self.config.loss.r2_gamma)]
     }
 
+    /// The mean share of images that path lengths are measured of.
+    fn path_length_share(&self) -> f64 {
+        let l = &self.config.loss;
+        let share =
+            1.0 / (l.path_length_interval.max(1) as usize * l.path_length_shrink.max(1)) as f64;
+        if l.path_length_weight > 0.0 { share } else { 0.0 }
+    }
+
     fn has_gradient_penalty(&self) -> bool {
         matches!(
             self.config.discriminator_loss(),
@@ -153,7 +162,8 @@ impl Workload {
         let gradient_penalty = if self.has_gradient_penalty() { 6.0 } else { 0.0 };
         // The discriminator's step: images, scores of both kinds and back. The generator's: forwards and back, through the
         // discriminator to the images only.
-        let g = 1.0 + 3.0;
+        // Path length is a pass back to the styles, and back through both passes, on a part of the images.
+        let g = 1.0 + 3.0 + 6.0 * self.path_length_share();
         let d = 6.0 + penalties + gradient_penalty + 2.0;
         let forward = generator.times(g).plus(discriminator.times(d));
         // The optimizers and the average pass over all parameters once a batch: read and write, five arrays.

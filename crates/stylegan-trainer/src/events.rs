@@ -85,14 +85,16 @@ pub struct Progress {
     pub learning_rate: f64,
     /// The generator's loss.
     pub generator_loss: f64,
-    /// The discriminator's loss, with penalties.
+    /// The discriminator's loss, with the penalties that are part of its step.
     pub discriminator_loss: f64,
     /// Mean score of real images.
     pub real_score: f64,
     /// Mean score of generated images.
     pub fake_score: f64,
-    /// The penalties' share of the discriminator's loss.
+    /// The penalties at real and generated images, part of that loss or in a step of their own.
     pub penalty: f64,
+    /// The running mean of path lengths; 0 without that regularisation.
+    pub path_length: f64,
     /// Steps skipped so far, because a gradient was not finite.
     pub skipped: u64,
     /// Real images a second.

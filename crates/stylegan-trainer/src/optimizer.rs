@@ -22,7 +22,7 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// Added to the root of the corrected second moment (1e-8).
     pub epsilon: f64,
-    /// Factor on the learning rate of noise strengths, `noise.weight` (1).
+    /// Factor on the learning rate of noise strengths, `noise.weight` and `noise.strength` (1).
     ///
     /// Adam moves every stored scalar by about the learning rate a step. A convolution's weights are scaled down at run
     /// time, noise strengths are not: in a run of few steps they outgrow what the rest has learnt.
@@ -181,7 +181,7 @@ impl Adam {
         let Some(slot) = self.slots.get_mut(name) else { bail!("no state for {name}") };
         slot.step += 1;
         let AdamConfig { beta1, beta2, epsilon, noise_rate } = self.config;
-        let is_noise = name.ends_with("noise.weight");
+        let is_noise = name.ends_with("noise.weight") || name.ends_with("noise.strength");
         let learning_rate = if is_noise { learning_rate * noise_rate } else { learning_rate };
         // Beyond this the corrections are 1 in double precision.
         let power = slot.step.min(i32::MAX as u64) as i32;

@@ -66,10 +66,10 @@ pub struct GeneratorStep {
 }
 
 /// A discriminator at a level of detail as the losses see it.
-struct NetworkCritic<'a> {
-    network: &'a Discriminator,
-    lod: f64,
-    labels: Option<&'a Tensor>,
+pub(crate) struct NetworkCritic<'a> {
+    pub(crate) network: &'a Discriminator,
+    pub(crate) lod: f64,
+    pub(crate) labels: Option<&'a Tensor>,
 }
 
 impl Critic for NetworkCritic<'_> {
@@ -178,7 +178,21 @@ impl StepSettings {
     }
 
     /// Images of latents, with style mixing and noise as in training, and the latents' `w`.
-    fn images(
+    pub(crate) fn images(
+        &self,
+        generator: &Generator,
+        z: &Tensor,
+        labels: Option<&Tensor>,
+        draws: &Draws,
+        lod: f64,
+    ) -> Result<(Tensor, Tensor)> {
+        let (ws, w) = self.styles(generator, z, labels, draws, lod)?;
+        let noise = self.noise.map_or(Noise::Const, |kind| draws.noise(kind));
+        Ok((generator.synthesis().forward_native(&ws, lod, &noise)?, w))
+    }
+
+    /// Styles of latents with style mixing, and the latents' `w`.
+    pub(crate) fn styles(
         &self,
         generator: &Generator,
         z: &Tensor,
@@ -195,15 +209,14 @@ impl StepSettings {
             let second = generator.map(&draws.mixing_latents(n, dim, z.device())?, labels)?;
             ws = mix(&ws, &generator.broadcast(&second)?, crossover)?;
         }
-        let noise = self.noise.map_or(Noise::Const, |kind| draws.noise(kind));
-        Ok((generator.synthesis().forward_native(&ws, lod, &noise)?, w))
+        Ok((ws, w))
     }
 
-    fn z_dim(&self, networks: &Networks) -> usize {
+    pub(crate) fn z_dim(&self, networks: &Networks) -> usize {
         networks.generator.config().mapping.z_dim
     }
 }
 
-fn scalar(x: &Tensor) -> Result<f64> {
+pub(crate) fn scalar(x: &Tensor) -> Result<f64> {
     x.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()
 }

@@ -10,6 +10,7 @@ use stylegan_dataset::{Dataset, Loader, LoaderConfig};
 use stylegan_progressive::{Schedule, State};
 
 use crate::config::TrainConfig;
+use crate::draws::Half;
 use crate::estimate::{Machine, Workload};
 use crate::events::{Event, Finished, Observer, Started};
 use crate::networks::Networks;
@@ -18,6 +19,7 @@ use crate::run_dir::RunDir;
 
 mod error;
 mod iteration;
+mod lazy;
 mod parts;
 mod pictures;
 mod position;
@@ -90,8 +92,8 @@ impl Training {
             workload: Workload::new(&config, label_dim)?,
             label_dim,
             networks,
-            generator_optimizer: Adam::new(config.adam()),
-            discriminator_optimizer: Adam::new(config.adam()),
+            generator_optimizer: Adam::new(config.adam(Half::Generator)),
+            discriminator_optimizer: Adam::new(config.adam(Half::Discriminator)),
             position: Position::new(dataset.fingerprint()),
             warnings: dataset.warnings(),
             loader: Loader::new(dataset, loader_config)?,

@@ -4,7 +4,8 @@
 //! The step is the paper's configuration F at full resolution, nothing growing: a generator step
 //! with the discriminator frozen (non-saturating logistic loss, style mixing, random noise), the
 //! moving average, a discriminator step on fresh generated images and a fixed real batch (logistic
-//! loss with R1 every step), and both Adam updates.
+//! loss with R1 every step), and both Adam updates. With `--network stylegan2` it is the step of StyleGAN2's configuration E: R1 every 16
+//! steps and path length every 4, in steps of their own; the mean counts all of them.
 
 use std::fs;
 use std::time::Instant;
@@ -13,11 +14,12 @@ use candle_core::{Device, Result as CandleResult, Tensor};
 use clap::ValueEnum;
 use serde::Serialize;
 use stylegan::{
-    DiscriminatorConfig, GenerateOptions, GeneratorConfig, Noise, NoiseKind, Structure, latents,
+    Architecture, DiscriminatorConfig, GenerateOptions, GeneratorConfig, Noise, NoiseKind,
+    Structure, latents,
 };
 use stylegan_ops::random::Stream;
 use stylegan_trainer::optimizer::{Adam, AdamConfig};
-use stylegan_trainer::{Networks, StepPosition, StepSettings, average};
+use stylegan_trainer::{Networks, PathLength, StepPosition, StepSettings, average};
 
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -27,6 +29,10 @@ const WARM_UP: usize = 2;
 
 /// Adam's learning rate, which no time depends on.
 const LEARNING_RATE: f64 = 1e-3;
+
+/// Steps from one of StyleGAN2's penalties to the next.
+const PATH_LENGTH_INTERVAL: u64 = 4;
+const R1_INTERVAL: u64 = 16;
 
 /// Share of the average that is kept a step.
 const AVERAGE_DECAY: f64 = 0.999;
@@ -40,6 +46,9 @@ pub struct Args {
     /// Images a batch
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub batch: usize,
+    /// The networks to measure
+    #[arg(long, value_enum, default_value_t = Network::Stylegan)]
+    pub network: Network,
     /// What to measure
     #[arg(long, value_enum, default_value_t = Mode::Train)]
     pub mode: Mode,
@@ -55,6 +64,16 @@ pub struct Args {
     /// Steps to measure, after two to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
     pub steps: usize,
+}
+
+/// Whose networks are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// StyleGAN's.
+    Stylegan,
+    /// StyleGAN2's: a skip generator, a residual discriminator.
+    Stylegan2,
 }
 
 /// What is measured.
@@ -80,6 +99,8 @@ struct Line<'a> {
     ms_per_step: f64,
     images_per_second: f64,
     best_ms: f64,
+    /// The mean: of StyleGAN2's steps, some are longer.
+    mean_ms: f64,
     /// The largest resident set of this process so far, where the system tells.
     peak_memory_mb: Option<f64>,
 }
@@ -102,6 +123,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
             times.push(started.elapsed().as_secs_f64());
         }
     }
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
     times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
     let line = Line {
@@ -114,6 +136,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         ms_per_step: hundredths(median * 1e3),
         images_per_second: hundredths(args.batch as f64 / median),
         best_ms: hundredths(times[0] * 1e3),
+        mean_ms: hundredths(mean * 1e3),
         peak_memory_mb: peak_memory().map(|bytes| hundredths(bytes / 1e6)),
     };
     printer.line(&serde_json::to_string(&line).map_err(Failure::program)?)
@@ -128,11 +151,16 @@ struct Bench {
     reals: Tensor,
     batch: usize,
     w_dim: usize,
+    /// Whether penalties have steps of their own.
+    lazy: bool,
+    path_length_mean: f32,
 }
 
 impl Bench {
     fn new(args: &Args) -> Result<Self, Failure> {
-        let mut generator = GeneratorConfig::config_f();
+        let second = args.network == Network::Stylegan2;
+        let mut generator =
+            if second { GeneratorConfig::stylegan2_e() } else { GeneratorConfig::config_f() };
         generator.mapping.z_dim = args.w_dim;
         generator.mapping.w_dim = args.w_dim;
         generator.mapping.hidden_dim = args.w_dim;
@@ -149,6 +177,7 @@ impl Bench {
             fmap_base: args.channel_base,
             fmap_max: args.channel_max,
             structure: Structure::Fixed,
+            stylegan2: second.then_some(Architecture::Resnet),
             ..DiscriminatorConfig::default()
         };
         let device = Device::Cpu;
@@ -159,7 +188,7 @@ impl Bench {
                 // The defaults are the non-saturating and the logistic loss.
                 generator_loss: Default::default(),
                 discriminator_loss: Default::default(),
-                r1_gamma: 10.0,
+                r1_gamma: if second { 0.0 } else { 10.0 },
                 r2_gamma: 0.0,
                 mixing_probability: 0.9,
                 noise: Some(NoiseKind::Gaussian),
@@ -170,6 +199,8 @@ impl Bench {
             reals: Stream::new(0, 0, 0).uniform(shape, &device)?.affine(2.0, -1.0)?,
             batch: args.batch,
             w_dim: args.w_dim,
+            lazy: second,
+            path_length_mean: 0.0,
         })
     }
 
@@ -179,10 +210,22 @@ impl Bench {
         let found = self.settings.generator(networks, self.batch, None, at)?;
         let parameters = &networks.generator_parameters;
         self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        if self.lazy && step.is_multiple_of(PATH_LENGTH_INTERVAL) {
+            let (n, how) = ((self.batch / 2).max(1), PathLength::default());
+            let mean = self.path_length_mean;
+            let found = self.settings.path_length(networks, n, None, how, mean, at)?;
+            self.path_length_mean = found.mean;
+            self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        }
         average::update(&networks.average_parameters, parameters, AVERAGE_DECAY)?;
         let found = self.settings.discriminator(networks, &self.reals, None, at)?;
         let parameters = &networks.discriminator_parameters;
         self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        if self.lazy && step.is_multiple_of(R1_INTERVAL) {
+            let settings = StepSettings { r1_gamma: 10.0, ..self.settings.clone() };
+            let found = settings.penalties(networks, &self.reals, None, at)?;
+            self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        }
         Ok(())
     }
 
@@ -225,6 +268,7 @@ mod tests {
         let args = Args {
             resolution: 48,
             batch: 1,
+            network: Network::Stylegan,
             mode: Mode::Train,
             channel_base: 64,
             channel_max: 8,

@@ -4,5 +4,7 @@ mod block;
 mod head;
 mod labels;
 mod network;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use network::Network;

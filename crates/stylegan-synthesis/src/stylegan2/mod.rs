@@ -3,6 +3,8 @@
 mod layer;
 mod network;
 mod tape;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use network::Network;
 pub use tape::StylesTape;

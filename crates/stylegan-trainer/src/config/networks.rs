@@ -1,11 +1,12 @@
 //! What the parts of a run are configured with.
 
 use stylegan::{DiscriminatorConfig, Downscale, GeneratorConfig, MappingConfig, SynthesisConfig};
-use stylegan_losses::DiscriminatorLoss;
+use stylegan_losses::{DiscriminatorLoss, PathLength};
 use stylegan_progressive::{Schedule, ScheduleConfig};
 
-use super::{ConfigError, DiscriminatorLossKind, TrainConfig};
+use super::{AverageSection, ConfigError, DiscriminatorLossKind, TrainConfig};
 use crate::average;
+use crate::draws::Half;
 use crate::optimizer::AdamConfig;
 use stylegan::Structure;
 
@@ -133,18 +134,48 @@ impl TrainConfig {
         (self.loss.r1_gamma * weight, self.loss.r2_gamma * weight)
     }
 
-    /// Adam's numbers.
-    pub fn adam(&self) -> AdamConfig {
-        let o = &self.optimizer;
-        AdamConfig { beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon, noise_rate: o.noise_rate }
+    /// Path length regularisation in a step: none between the steps that have it, and weighted with the interval in those.
+    pub fn path_length(&self, step: u64) -> Option<PathLength> {
+        let interval = self.loss.path_length_interval.max(1);
+        let weight = self.loss.path_length_weight * interval as f64;
+        (weight > 0.0 && step.is_multiple_of(interval))
+            .then_some(PathLength { weight, decay: self.loss.path_length_decay })
     }
 
-    /// The weight that the moving average keeps after a batch.
-    pub fn average_decay(&self, minibatch: usize) -> f64 {
-        match self.average.decay {
-            0.0 => average::decay(minibatch, self.average.half_life_kimg),
-            decay => decay,
+    /// Adam's numbers for one of the networks: with lazy regularisation, decays to the power of [`Self::lazy_correction`].
+    pub fn adam(&self, half: Half) -> AdamConfig {
+        let (o, correction) = (&self.optimizer, self.lazy_correction(half));
+        AdamConfig {
+            beta1: o.beta1.powf(correction),
+            beta2: o.beta2.powf(correction),
+            epsilon: o.epsilon,
+            noise_rate: o.noise_rate,
         }
+    }
+
+    /// `k / (k + 1)` where every k-th step is followed by one of regularisation, 1 where none is: what Adam's learning rate is
+    /// multiplied with, so that as much is learnt from as many images (Karras et al. 2020, appendix B).
+    pub fn lazy_correction(&self, half: Half) -> f64 {
+        let l = &self.loss;
+        let interval = match half {
+            Half::Discriminator if l.lazy && (l.r1_gamma > 0.0 || l.r2_gamma > 0.0) => {
+                l.penalty_interval
+            }
+            Half::Generator if l.path_length_weight > 0.0 => l.path_length_interval,
+            _ => return 1.0,
+        };
+        let interval = interval.max(1) as f64;
+        interval / (interval + 1.0)
+    }
+
+    /// The weight that the moving average keeps after a batch, when `images` real images have been seen.
+    pub fn average_decay(&self, minibatch: usize, images: u64) -> f64 {
+        let AverageSection { half_life_kimg, rampup, decay } = self.average;
+        if decay > 0.0 {
+            return decay;
+        }
+        let limit = if rampup > 0.0 { images as f64 / 1000.0 * rampup } else { f64::MAX };
+        average::decay(minibatch, half_life_kimg.min(limit))
     }
 
     /// Real images to be seen in all.

@@ -11,10 +11,12 @@ use super::{
     ScheduleSection, TrainConfig, TrainingNoise,
 };
 
+mod stylegan2;
+
 /// The presets and what they are.
 ///
-/// `faces-32` and `faces-64` take a letter too, for the paper's other configurations at their size: `faces-32-b`.
-pub const PRESETS: [(&str, &str); 9] = [
+/// `auto` takes a resolution: `auto-64`. `faces-32` and `faces-64` take a letter too, for the paper's other configurations at their size: `faces-32-b`.
+pub const PRESETS: [(&str, &str); 14] = [
     ("faces-32", "the bundled faces at 32x32, minutes on a CPU (the default)"),
     ("faces-64", "the bundled faces at 64x64, hours on a CPU"),
     ("a", "Progressive GAN, 1024x1024, one GPU's batch sizes"),
@@ -23,6 +25,11 @@ pub const PRESETS: [(&str, &str); 9] = [
     ("d", "C with a learned constant as input"),
     ("e", "D with noise inputs"),
     ("f", "E with style mixing: StyleGAN, 1024x1024, one GPU's batch sizes"),
+    ("faces-32-sg2", "StyleGAN2 on the bundled faces at 32x32, minutes on a CPU"),
+    ("config-e", "StyleGAN2 at 1024x1024: no growing, lazy regularisation, path length"),
+    ("config-f", "config-e with larger networks: the paper's StyleGAN2"),
+    ("paper256", "StyleGAN2 at 256x256, as StyleGAN2-ADA's paper trains it"),
+    ("auto", "StyleGAN2 at 256x256 with the official heuristics; auto-128 for 128x128"),
     ("ffhq-1024", "F on a folder `ffhq`, with the batch sizes of eight GPUs, computed in parts"),
 ];
 
@@ -68,6 +75,9 @@ impl TrainConfig {
             let nearest = most_like(PRESETS.map(|(name, _)| name.to_owned()), likeness);
             ConfigError::UnknownPreset { name: name.to_owned(), nearest }
         };
+        if let Some(config) = stylegan2::preset(name) {
+            return Ok(config);
+        }
         if let Some(architecture) = Architecture::from_letter(name) {
             return Ok(match architecture {
                 Architecture::A => progressive_gan(),

@@ -4,6 +4,7 @@ use stylegan::{FusedScale, GeneratorConfig, LabelHead};
 use stylegan_losses::DiscriminatorLoss;
 
 use super::*;
+use crate::Half;
 
 fn error(setting: &str) -> ConfigError {
     TrainConfig::default().set(setting).unwrap_err()
@@ -153,7 +154,7 @@ fn the_paper_configurations_have_their_flags() {
     assert_eq!(a.discriminator_loss(), DiscriminatorLoss::WGAN_GP);
     assert_eq!((a.run.total_kimg, a.schedule.initial_resolution), (12_000.0, 4));
     assert_eq!(a.discriminator_config(0).label_head, LabelHead::AcGan);
-    assert_eq!((a.average_decay(4), preset("f").average_decay(10_000)), (0.999, 0.5));
+    assert_eq!((a.average_decay(4, 0), preset("f").average_decay(10_000, 0)), (0.999, 0.5));
     assert_eq!(preset("faces-32-b").run.name, "faces-32-b");
     assert_eq!(preset("ffhq-1024").schedule().unwrap().at(0).minibatch, 256);
 }
@@ -193,4 +194,55 @@ fn penalties_have_the_same_mean_at_any_interval() {
         assert_eq!(sum, (8.0 * config.loss.r1_gamma, 24.0));
     }
     assert_eq!(config.penalties(1), (0.0, 0.0));
+}
+
+#[test]
+fn stylegan2_presets_are_the_papers() {
+    let mut f = preset("config-f");
+    assert_eq!(f.generator_config(0), GeneratorConfig::stylegan2_f());
+    assert_eq!(preset("config-e").generator_config(0), GeneratorConfig::stylegan2_e());
+    assert_eq!(preset("config-e").loss.r1_gamma, 100.0);
+    // Four steps and one of path length; sixteen and one of R1.
+    assert_eq!(f.lazy_correction(Half::Generator), 0.8);
+    assert_eq!(f.lazy_correction(Half::Discriminator), 16.0 / 17.0);
+    assert_eq!(f.adam(Half::Generator).beta2, 0.99f64.powf(0.8));
+    assert_eq!(f.penalties(16), (160.0, 0.0));
+    let weights = [0, 1, 4].map(|step| f.path_length(step).map(|p| p.weight));
+    assert_eq!(weights, [Some(8.0), None, Some(8.0)]);
+    f.loss.path_length_weight = 0.0;
+    assert_eq!((f.path_length(0), f.lazy_correction(Half::Generator)), (None, 1.0));
+    // Batch and gamma of the heuristics follow the resolution.
+    let auto = preset("auto-128");
+    assert_eq!((auto.schedule.minibatch, auto.network.resolution), (32, 128));
+    assert!((auto.loss.r1_gamma - 0.0002 * 128.0 * 128.0 / 32.0).abs() < 1e-12);
+    assert_eq!(preset("paper256").discriminator.mbstd_group_size, 8);
+    assert!(TrainConfig::preset("auto-100").is_err());
+}
+
+#[test]
+fn the_average_follows_faster_at_first() {
+    let config = preset("auto");
+    // A twentieth of 20 thousand images is the half-life; later it is the configured one.
+    assert_eq!(config.average_decay(1000, 20_000), 0.5);
+    let late = config.average_decay(1000, u64::MAX);
+    assert_eq!(late, 0.5f64.powf(1.0 / config.average.half_life_kimg));
+    assert_eq!(config.average_decay(16, 0), 0.0);
+}
+
+#[test]
+fn what_stylegan2_cannot_be_is_named() {
+    let message = |setting: &str| {
+        let mut config = preset("faces-32-sg2");
+        config.set(setting).unwrap();
+        config.validate().unwrap_err().to_string()
+    };
+    assert!(message("network.structure=growing").contains("network.structure"));
+    assert!(message("loss.path_length_shrink=0").contains("path_length_shrink"));
+    let mut first = preset("faces-32");
+    first.set("loss.path_length_weight=2").unwrap();
+    let error = first.validate().unwrap_err().to_string();
+    assert!(error.contains("loss.path_length_weight"), "{error}");
+    for (name, _) in PRESETS {
+        preset(name).validate().unwrap();
+    }
 }

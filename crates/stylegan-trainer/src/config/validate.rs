@@ -1,5 +1,7 @@
 //! Checking a configuration as a whole.
 
+use stylegan::Structure;
+
 use super::{ConfigError, TrainConfig};
 
 impl TrainConfig {
@@ -59,6 +61,10 @@ impl TrainConfig {
                 return Err(invalid("discriminator.mbstd_features", problem));
             }
         }
+        if n.is_stylegan2() && n.structure != Structure::Fixed {
+            let problem = "must be \"fixed\": StyleGAN2's networks do not grow".to_owned();
+            return Err(invalid("network.structure", problem));
+        }
         let g = &self.generator;
         between("generator.mixing_probability", g.mixing_probability, 0.0, 1.0)?;
         between("generator.w_average_decay", g.w_average_decay, 0.0, 1.0)?;
@@ -72,13 +78,22 @@ impl TrainConfig {
             ("loss.drift", l.drift),
             ("loss.r1_gamma", l.r1_gamma),
             ("loss.r2_gamma", l.r2_gamma),
+            ("loss.path_length_weight", l.path_length_weight),
             ("average.half_life_kimg", self.average.half_life_kimg),
+            ("average.rampup", self.average.rampup),
             ("optimizer.rampdown_kimg", o.rampdown_kimg),
         ] {
             between(key, weight, 0.0, f64::MAX)?;
         }
         positive("loss.gp_target", l.gp_target)?;
         at_least_one("loss.penalty_interval", l.penalty_interval as usize)?;
+        at_least_one("loss.path_length_interval", l.path_length_interval as usize)?;
+        at_least_one("loss.path_length_shrink", l.path_length_shrink)?;
+        between("loss.path_length_decay", l.path_length_decay, 0.0, 1.0)?;
+        if l.path_length_weight > 0.0 && !self.network.is_stylegan2() {
+            let problem = "must be 0: only StyleGAN2's generator has path length regularisation";
+            return Err(invalid("loss.path_length_weight", problem.to_owned()));
+        }
         for (key, decay) in [
             ("optimizer.beta1", o.beta1),
             ("optimizer.beta2", o.beta2),

@@ -7,8 +7,8 @@ use super::Work;
 /// The networks' configurations, which determine every shape.
 #[derive(Debug, Clone)]
 pub(super) struct Shapes {
-    generator: GeneratorConfig,
-    discriminator: DiscriminatorConfig,
+    pub(super) generator: GeneratorConfig,
+    pub(super) discriminator: DiscriminatorConfig,
 }
 
 /// Bytes that a value costs between two convolutions, written once and read twice.
@@ -19,15 +19,15 @@ impl Shapes {
         Self { generator: generator.clone(), discriminator: discriminator.clone() }
     }
 
-    fn blocks(&self) -> usize {
+    pub(super) fn blocks(&self) -> usize {
         self.generator.synthesis.resolution.ilog2() as usize - 1
     }
 
-    fn maps(&self, block: usize) -> usize {
+    pub(super) fn maps(&self, block: usize) -> usize {
         self.generator.synthesis.feature_maps().of_block(block)
     }
 
-    fn pixels(&self, block: usize) -> usize {
+    pub(super) fn pixels(&self, block: usize) -> usize {
         let [h, w] = self.generator.synthesis.base;
         (h << block) * (w << block)
     }
@@ -40,7 +40,11 @@ impl Shapes {
     fn mapping_parameters(&self) -> usize {
         let m = &self.generator.mapping;
         let mut inputs = m.input_dim();
-        let mut sum = m.label_dim * m.z_dim;
+        let mut sum = match m.stylegan2 {
+            false => m.label_dim * m.z_dim,
+            true if m.label_dim > 0 => (m.label_dim + 1) * m.w_dim,
+            true => 0,
+        };
         for layer in 0..m.layers {
             let outputs = if layer + 1 == m.layers { m.w_dim } else { m.hidden_dim };
             sum += (inputs + 1) * outputs;
@@ -51,6 +55,9 @@ impl Shapes {
 
     fn synthesis_parameters(&self) -> usize {
         let s = &self.generator.synthesis;
+        if let Some(architecture) = s.stylegan2 {
+            return self.stylegan2_synthesis_parameters(architecture);
+        }
         let input = self.maps(0) * self.pixels(0);
         let mut sum = if s.const_input { input } else { input * s.w_dim };
         for block in 0..self.blocks() {
@@ -69,6 +76,9 @@ impl Shapes {
 
     fn discriminator_parameters(&self) -> usize {
         let d = &self.discriminator;
+        if let Some(architecture) = d.stylegan2 {
+            return self.stylegan2_discriminator_parameters(architecture);
+        }
         let outputs = match d.label_head {
             LabelHead::Switch => d.label_dim.max(1),
             LabelHead::AcGan => 1 + d.label_dim,
@@ -92,7 +102,7 @@ impl Shapes {
         self.discriminator.feature_maps().of_stage(0)
     }
 
-    fn extra(&self) -> usize {
+    pub(super) fn extra(&self) -> usize {
         let d = &self.discriminator;
         if d.mbstd_group_size > 1 { d.mbstd_features } else { 0 }
     }

@@ -27,13 +27,17 @@ fn the_published_parameter_counts() {
         let workload = Workload::new(&config, 0).unwrap();
         assert_eq!(workload.shapes.parameters(), (generator, discriminator), "{resolution}");
     }
+    let second = Workload::new(&TrainConfig::preset("config-f").unwrap(), 0).unwrap();
+    assert_eq!(second.shapes.parameters(), (30_370_060, 29_012_513));
     let a = Workload::new(&TrainConfig::preset("a").unwrap(), 0).unwrap();
     assert_eq!(a.shapes.parameters().0, 23_079_115);
 }
 
 #[test]
 fn counts_are_those_of_the_networks() {
-    for (preset, label_dim) in [("faces-32-a", 3), ("faces-32-c", 3), ("faces-32-f", 0)] {
+    for (preset, label_dim) in
+        [("faces-32-a", 3), ("faces-32-c", 3), ("faces-32-f", 0), ("faces-32-sg2", 3)]
+    {
         let mut config = TrainConfig::preset(preset).unwrap();
         config.network.base = [4, 6];
         config.network.channels = 4;

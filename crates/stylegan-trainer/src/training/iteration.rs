@@ -5,23 +5,24 @@ use stylegan::updated_average;
 use stylegan_dataset::Batch;
 use stylegan_progressive::State;
 
+use super::lazy::skipped;
 use super::parts::{Part, by_parts};
 use super::{MAX_ROLLBACKS, TrainError, Training};
 use crate::average;
+use crate::draws::Half;
 use crate::events::{Event, Observer, Progress};
 use crate::gradients::Gradients;
-use crate::optimizer::StepOutcome;
 use crate::reals;
 use crate::step::{StepPosition, StepSettings};
 
 /// Means over the parts of a batch.
 #[derive(Default)]
-struct Means {
+pub(super) struct Means {
     generator_loss: f64,
     discriminator_loss: f64,
     real_score: f64,
     fake_score: f64,
-    penalty: f64,
+    pub(super) penalty: f64,
 }
 
 impl Training {
@@ -40,23 +41,26 @@ impl Training {
         let outcome = self.discriminator_optimizer.step(
             &self.networks.discriminator_parameters,
             &gradients,
-            state.learning_rate,
+            state.learning_rate * self.config.lazy_correction(Half::Discriminator),
         )?;
         drop(gradients);
-        let decay = self.config.average_decay(state.minibatch);
+        let mut first = skipped(outcome);
+        first = first.or(self.lazy_discriminator(&batch, &parts, state, &mut means)?);
+        let decay = self.config.average_decay(state.minibatch, self.position.images);
         let networks = &self.networks;
         average::update(&networks.average_parameters, &networks.generator_parameters, decay)?;
-        let first = skipped(outcome);
 
         let gradients = self.generator_half(&settings, &batch, &parts, state, &mut means)?;
         let outcome = self.generator_optimizer.step(
             &self.networks.generator_parameters,
             &gradients,
-            state.learning_rate,
+            state.learning_rate * self.config.lazy_correction(Half::Generator),
         )?;
+        drop(gradients);
+        let second = skipped(outcome).or(self.lazy_generator(&batch, &parts, state)?);
         self.position.step += 1;
         self.position.images += state.minibatch as u64;
-        if self.count_skips(first.or(skipped(outcome)), observer)? {
+        if self.count_skips(first.or(second), observer)? {
             return Ok(None);
         }
         Ok(Some(Progress {
@@ -71,6 +75,7 @@ impl Training {
             real_score: means.real_score,
             fake_score: means.fake_score,
             penalty: means.penalty,
+            path_length: f64::from(self.position.path_length_mean),
             skipped: self.position.skipped,
             images_per_second: 0.0,
             seconds: 0.0,
@@ -78,8 +83,11 @@ impl Training {
         }))
     }
 
-    fn settings(&self) -> StepSettings {
-        let (r1_gamma, r2_gamma) = self.config.penalties(self.position.step);
+    /// What a step computes; lazy penalties are not part of it.
+    pub(super) fn settings(&self) -> StepSettings {
+        let lazy = self.config.loss.lazy;
+        let penalties = (!lazy).then(|| self.config.penalties(self.position.step));
+        let (r1_gamma, r2_gamma) = penalties.unwrap_or_default();
         StepSettings {
             generator_loss: self.config.loss.generator,
             discriminator_loss: self.config.discriminator_loss(),
@@ -91,6 +99,13 @@ impl Training {
         }
     }
 
+    /// A batch's images as the discriminator sees them.
+    pub(super) fn reals(&self, batch: &Batch, state: &State) -> Result<Tensor> {
+        let halvings = state.lod.floor() as usize;
+        let shape = (batch.n, batch.channels, batch.height, batch.width);
+        reals::process(&batch.images, shape, halvings, state.lod.fract(), &self.device)
+    }
+
     fn discriminator_half(
         &self,
         settings: &StepSettings,
@@ -99,10 +114,7 @@ impl Training {
         state: &State,
         means: &mut Means,
     ) -> std::result::Result<Gradients, TrainError> {
-        let halvings = state.lod.floor() as usize;
-        let shape = (batch.n, batch.channels, batch.height, batch.width);
-        let fade = state.lod.fract();
-        let reals = reals::process(&batch.images, shape, halvings, fade, &self.device)?;
+        let reals = self.reals(batch, state)?;
         let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
         let (networks, step) = (&self.networks, self.position.step);
         let labels = self.labels(batch)?;
@@ -150,7 +162,7 @@ impl Training {
     }
 
     /// Moves the average of w, as every training pass of the generator does.
-    fn update_w_average(&self, ws: &[Tensor]) -> Result<()> {
+    pub(super) fn update_w_average(&self, ws: &[Tensor]) -> Result<()> {
         let Some(w_avg) = self.networks.generator_parameters.get("w_avg") else { return Ok(()) };
         let decay = self.config.generator.w_average_decay;
         let updated = updated_average(&w_avg.as_detached_tensor(), &Tensor::cat(ws, 0)?, decay)?;
@@ -161,7 +173,7 @@ impl Training {
     }
 
     /// The labels of a batch, which generated images share; none without labels.
-    fn labels(&self, batch: &Batch) -> Result<Option<Tensor>> {
+    pub(super) fn labels(&self, batch: &Batch) -> Result<Option<Tensor>> {
         let dim = self.label_dim;
         if dim == 0 {
             return Ok(None);
@@ -196,13 +208,7 @@ impl Training {
     }
 }
 
-fn skipped(outcome: StepOutcome) -> Option<String> {
-    match outcome {
-        StepOutcome::Updated => None,
-        StepOutcome::Skipped { parameter } => Some(parameter),
-    }
-}
-
-fn of_part(labels: &Option<Tensor>, part: Part) -> Result<Option<Tensor>> {
+/// The labels of a part of a batch.
+pub(super) fn of_part(labels: &Option<Tensor>, part: Part) -> Result<Option<Tensor>> {
     labels.as_ref().map(|labels| labels.narrow(0, part.start, part.size)).transpose()
 }

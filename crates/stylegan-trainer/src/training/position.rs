@@ -28,6 +28,9 @@ pub(super) struct Position {
     pub rollbacks: u64,
     /// Of those, the ones since the last finished tick.
     pub rollbacks_in_a_row: u64,
+    /// The running mean of path lengths, of StyleGAN2's regularisation.
+    #[serde(default)]
+    pub path_length_mean: f32,
     /// Seconds of training, without interruptions.
     pub seconds: f64,
     /// The data set's fingerprint.
@@ -47,6 +50,7 @@ impl Position {
             skipped_in_a_row: 0,
             rollbacks: 0,
             rollbacks_in_a_row: 0,
+            path_length_mean: 0.0,
             seconds: 0.0,
             dataset,
         }

@@ -80,6 +80,7 @@ impl Recorder {
                 ("loss/generator", mean.generator_loss),
                 ("loss/discriminator", mean.discriminator_loss),
                 ("loss/penalty", mean.penalty),
+                ("loss/path_length", mean.path_length),
                 ("score/real", mean.real_score),
                 ("score/fake", mean.fake_score),
                 ("progress/lod", mean.lod),

@@ -163,6 +163,7 @@ mod tests {
             real_score: 0.1,
             fake_score: -0.1,
             penalty: 0.01,
+            path_length: 0.0,
             skipped: 0,
             images_per_second: 210.4,
             seconds: 60.0,
