@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::harness::{lines, refused, size, tiny_model, xtask};
+use stylegan::GeneratorConfig;
+
+use crate::harness::{lines, refused, size, tiny_model, tiny_model_of, xtask};
 
 #[test]
 fn a_seed_is_the_same_picture_in_any_company_and_at_any_number_of_threads() {
@@ -74,6 +76,27 @@ fn each_command_writes_its_picture_and_prints_the_path() {
 }
 
 #[test]
+fn stylegan2_draws_with_the_same_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = tiny_model_of(folder.path(), GeneratorConfig::stylegan2_e());
+    let model = model.to_str().unwrap();
+    let run = |args: &[&str]| lines(folder.path(), args.iter().chain(&["--model", model]));
+    let picture = |name: &str| fs::read(folder.path().join(name)).unwrap();
+
+    assert_eq!(run(&["generate", "--seeds", "0-4", "--grid"]), ["out/grid.png"]);
+    assert_eq!(size(&folder.path().join("out/grid.png")), (48, 32));
+    run(&["generate", "--seeds", "3", "--noise", "none", "--out", "none"]);
+    run(&["generate", "--seeds", "3", "--noise", "random", "--out", "random"]);
+    assert_ne!(picture("none/seed-0003.png"), picture("random/seed-0003.png"));
+    assert_eq!(run(&["mix", "--rows", "0,1", "--cols", "2-4"]), ["out/mix.png"]);
+    assert_eq!(run(&["truncate", "--seeds", "0,1", "--psi", "1,0"]), ["out/truncation.png"]);
+    run(&["interpolate", "--seeds", "0-2", "--steps", "2", "--frames", "frames"]);
+    assert_eq!(fs::read_dir(folder.path().join("frames")).unwrap().count(), 6);
+    let listing = lines(folder.path(), ["inspect", model]).join("\n");
+    assert!(listing.contains("synthesis.b16.conv0.noise.strength"), "{listing}");
+}
+
+#[test]
 fn what_a_model_cannot_do_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let model = tiny_model(folder.path());
@@ -112,15 +135,19 @@ fn inspect_lists_what_a_file_holds() {
 #[test]
 fn inspect_counts_the_official_parameters_of_presets() {
     let folder = tempfile::tempdir().unwrap();
-    // Generators of StyleGAN and of Progressive GAN at 1024x1024; the discriminator they share.
-    for (preset, generator) in [("f", 26_219_627), ("a", 23_079_115)] {
+    // Networks of StyleGAN, Progressive GAN and StyleGAN2 at 1024x1024.
+    for (preset, generator, discriminator) in [
+        ("f", 26_219_627, 23_087_249),
+        ("a", 23_079_115, 23_087_249),
+        ("config-f", 30_370_060, 29_012_513),
+    ] {
         let listings = lines(folder.path(), ["inspect", preset, "--json"]);
         let parameters: Vec<u64> = listings
             .iter()
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
             .map(|listing| listing["parameters"].as_u64().unwrap())
             .collect();
-        assert_eq!(parameters, [generator, 23_087_249], "{preset}");
+        assert_eq!(parameters, [generator, discriminator], "{preset}");
     }
     refused(&xtask(folder.path(), ["inspect", "g"]), &["`g`", "ffhq-1024"]);
 }
@@ -128,10 +155,16 @@ fn inspect_counts_the_official_parameters_of_presets() {
 #[test]
 fn bench_prints_the_keys_of_the_yardstick() {
     let folder = tempfile::tempdir().unwrap();
-    for mode in ["train", "generate"] {
+    for (mode, network) in [
+        ("train", "stylegan"),
+        ("generate", "stylegan"),
+        ("train", "stylegan2"),
+        ("generate", "stylegan2"),
+    ] {
         let small = ["--resolution", "8", "--batch", "2", "--channel-max", "4", "--w-dim", "4"];
-        let args = ["bench", "--mode", mode, "--steps", "1", "--threads", "1"];
-        let line = lines(folder.path(), args.iter().chain(&small)).join("\n");
+        let args = ["bench", "--mode", mode, "--network", network, "--steps", "1"];
+        let args = args.iter().chain(&["--threads", "1"]).chain(&small);
+        let line = lines(folder.path(), args).join("\n");
         let json: serde_json::Value = serde_json::from_str(&line).unwrap();
         let keys = [
             "tool",

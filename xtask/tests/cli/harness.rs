@@ -57,7 +57,11 @@ pub fn refused(ran: &Ran, said: &[&str]) {
 
 /// Writes a 16x16 generator with noise that shows, six layers, and untrained weights.
 pub fn tiny_model(folder: &Path) -> PathBuf {
-    let mut config = GeneratorConfig::config_f();
+    tiny_model_of(folder, GeneratorConfig::config_f())
+}
+
+/// As [`tiny_model`], of a configuration that is made as small.
+pub fn tiny_model_of(folder: &Path, mut config: GeneratorConfig) -> PathBuf {
     config.mapping.z_dim = 8;
     config.mapping.w_dim = 8;
     config.mapping.hidden_dim = 8;
@@ -67,7 +71,7 @@ pub fn tiny_model(folder: &Path) -> PathBuf {
     let parameters = Parameters::new(0, DType::F32, &Device::Cpu);
     Generator::new(&config, parameters.builder()).unwrap();
     for (name, var) in parameters.all() {
-        if name.ends_with("noise.weight") {
+        if name.ends_with("noise.weight") || name.ends_with("noise.strength") {
             var.set(&var.ones_like().unwrap()).unwrap();
         }
     }
