@@ -90,3 +90,22 @@ fn the_average_keeps_beta_of_itself() -> Result<()> {
     assert_eq!(updated_average(&average, &w, 0.75)?.to_vec1::<f64>()?, [1.75, 0.5]);
     Ok(())
 }
+
+#[test]
+fn stylegan2_normalises_latent_and_label_apart() -> Result<()> {
+    let config = MappingConfig { stylegan2: true, ..small(2) };
+    assert_eq!(config.input_dim(), 6 + 5);
+    let parameters = Parameters::new(3, DType::F32, &Device::Cpu);
+    let network = MappingNetwork::new(&config, parameters.builder())?;
+    let dims = |name: &str| parameters.get(name).unwrap().dims().to_vec();
+    assert_eq!((dims("label.weight"), dims("label.bias")), (vec![5, 2], vec![5]));
+    let z = synthetic("z", (2, 6), 0.0, 1.0);
+    let labels = Tensor::new(&[[1f32, 0.0], [0.0, 1.0]], &Device::Cpu)?;
+    let w = network.forward(&z, Some(&labels))?;
+    // Neither length matters, whatever the other is; normalised together, both would.
+    let long = network.forward(&z.affine(100.0, 0.0)?, Some(&labels.affine(50.0, 0.0)?))?;
+    assert_close("w", &long, &w, Tolerance::new(1e-5, "the epsilon of two normalisations"));
+    let other = network.forward(&z, Some(&Tensor::new(&[[0f32, 1.0]; 2], &Device::Cpu)?))?;
+    assert!(stylegan_testkit::relative_error(&other, &w) > 1e-3);
+    Ok(())
+}

@@ -88,3 +88,25 @@ fn other_files_are_refused_by_name() {
     let error = load_generator(&path, &Device::Cpu).unwrap_err().to_string();
     assert!(error.contains("conv1.bias") && error.contains("conv1.bios"), "{error}");
 }
+
+#[test]
+fn files_of_both_generations_say_which_they_are() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    for (stylegan2, mut config) in [(false, small()), (true, GeneratorConfig::stylegan2_e())] {
+        config.mapping.w_dim = 16;
+        config.mapping.hidden_dim = 16;
+        config.mapping.z_dim = 16;
+        config.synthesis.w_dim = 16;
+        config.synthesis.resolution = 8;
+        config.synthesis.fmap_max = 8;
+        let parameters = Parameters::new(3, DType::F32, &Device::Cpu);
+        Generator::new(&config, parameters.builder())?;
+        let path = folder.path().join("model.safetensors");
+        save_generator(&path, &config, &parameters, &BTreeMap::new()).unwrap();
+        assert_eq!(load_generator(&path, &Device::Cpu).unwrap().config(), &config);
+        // StyleGAN's files are what they were before there was another generation.
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(json.contains("stylegan2"), stylegan2, "{json}");
+    }
+    Ok(())
+}
