@@ -1,7 +1,7 @@
 //! The shape of a whole generator.
 
 use serde::{Deserialize, Serialize};
-use stylegan_layers::Architecture;
+use stylegan_layers::{Architecture, Structure};
 use stylegan_mapping::MappingConfig;
 use stylegan_synthesis::SynthesisConfig;
 
@@ -58,6 +58,7 @@ impl GeneratorConfig {
         let mut config = Self::default();
         config.mapping.stylegan2 = true;
         config.synthesis.stylegan2 = Some(Architecture::Skip);
+        config.synthesis.structure = Structure::Fixed;
         config
     }
 
