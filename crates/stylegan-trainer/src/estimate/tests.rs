@@ -74,9 +74,12 @@ fn one_convolution_by_hand() {
 
 #[test]
 fn more_work_takes_more() {
-    let base = workload(&[]).estimate(Some(&Machine::TYPICAL));
+    let bigger = |settings: &[&str]| {
+        let settings = [&["schedule.minibatch=16", "schedule.part=0"], settings].concat();
+        workload(&settings).estimate(Some(&Machine::TYPICAL))
+    };
+    let base = bigger(&[]);
     assert!(base.time > Some(Duration::ZERO));
-    let bigger = |settings: &[&str]| workload(settings).estimate(Some(&Machine::TYPICAL));
     for setting in ["loss.r2_gamma=1", "network.resolution=64", "run.total_kimg=480"] {
         let more = bigger(&[setting]);
         assert!(more.operations > base.operations && more.time > base.time, "{setting}");
@@ -85,6 +88,8 @@ fn more_work_takes_more() {
     assert!(bigger(&["schedule.minibatch=32"]).activation_bytes > base.activation_bytes);
     let in_parts = bigger(&["schedule.minibatch=32", "schedule.part=16"]);
     assert_eq!(in_parts.activation_bytes, base.activation_bytes);
+    let side_by_side = ["schedule.minibatch=32", "schedule.part=8", "schedule.parts_at_once=2"];
+    assert_eq!(bigger(&side_by_side).activation_bytes, base.activation_bytes);
     let moments = bigger(&["optimizer.beta1=0.9"]);
     let trained = base.generator_parameters + base.discriminator_parameters;
     assert_eq!(moments.parameter_bytes - base.parameter_bytes, 4 * trained as u64);
