@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Mismatch;
+use crate::pickle::PickleFault;
 
 /// A checkpoint that could not be written, read or used.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,16 @@ pub enum CheckpointError {
         path: Option<PathBuf>,
         /// Everything that differs.
         mismatch: Box<Mismatch>,
+    },
+    /// A pickle or PyTorch file that cannot be read, or must not be.
+    #[error("{} cannot be read (byte {at})", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// The byte at which reading stopped.
+        at: u64,
+        /// Why.
+        source: PickleFault,
     },
     /// A tensor could not be read from or moved to its device.
     #[error("tensor `{name}`")]

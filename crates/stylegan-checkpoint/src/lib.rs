@@ -6,6 +6,7 @@
 //! * [`match_names`]: strict loading; what is missing, unexpected or of another shape is listed in one error.
 //! * [`Snapshots`]: folders of files that belong together, such as both networks and both optimizers of a training run,
 //!   which appear whole or not at all. After a crash [`Snapshots::recover`] finds the newest that can be trusted.
+//! * [`pickle`]: other people's checkpoints, which are pickles, read without running what is in them.
 //! * [`atomic_write`]: the same promise for any other file.
 //!
 //! ```
@@ -27,9 +28,11 @@
 //! ```
 
 mod atomic;
+mod data;
 mod error;
 mod header;
 mod names;
+pub mod pickle;
 mod read;
 mod snapshots;
 mod write;
