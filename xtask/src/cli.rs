@@ -45,6 +45,10 @@ pub enum Command {
     Interpolate(commands::interpolate::Args),
     /// Draw seeds at several strengths of truncation
     Truncate(commands::truncate::Args),
+    /// Convert another program's checkpoint to a model of this project; nothing in it is run
+    Import(commands::import::Args),
+    /// Write a model as ONNX, PyTorch or numpy files
+    Export(commands::export::Args),
     /// List the layers, shapes and parameters of a model, a checkpoint or a preset
     Inspect(commands::inspect::Args),
     /// Measure the time of a training step or of generation
@@ -76,6 +80,8 @@ impl Cli {
             Command::Mix(args) => commands::mix::run(args, printer),
             Command::Interpolate(args) => commands::interpolate::run(args, printer),
             Command::Truncate(args) => commands::truncate::run(args, printer),
+            Command::Import(args) => commands::import::run(args, printer),
+            Command::Export(args) => commands::export::run(args, printer),
             Command::Inspect(args) => commands::inspect::run(args, printer),
             Command::Bench(args) => commands::bench::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 
+use crate::data::Data;
 use crate::header::inspect_open;
 use crate::names::match_names;
 use crate::{CheckpointError, TensorInfo};
@@ -40,7 +40,7 @@ impl Checkpoint {
     }
 }
 
-/// Reads every tensor of a file into memory.
+/// Copies every tensor of a file, which is mapped into memory for that.
 ///
 /// # Errors
 /// [`CheckpointError::Io`], [`CheckpointError::Truncated`] or [`CheckpointError::Malformed`], naming the file;
@@ -56,15 +56,18 @@ pub fn load(path: &Path) -> Result<Checkpoint, CheckpointError> {
 pub fn load_on(path: &Path, device: &Device) -> Result<Checkpoint, CheckpointError> {
     let mut file = File::open(path).map_err(CheckpointError::io("open", path))?;
     let header = inspect_open(path, &mut file)?;
+    let data = Data::of(&file).map_err(CheckpointError::io("map", path))?;
     let mut tensors = BTreeMap::new();
-    let mut buffer = Vec::new();
     for (name, info) in header.tensors {
-        buffer.resize(info.bytes as usize, 0);
-        file.seek(SeekFrom::Start(info.offset))
-            .and_then(|_| file.read_exact(&mut buffer))
-            .map_err(CheckpointError::io("read", path))?;
+        let end = info.offset.saturating_add(info.bytes);
+        let place = info.offset as usize..end as usize;
+        let buffer = data.get(place).ok_or_else(|| CheckpointError::Truncated {
+            path: path.to_owned(),
+            expected: end,
+            found: data.len() as u64,
+        })?;
         let tensor =
-            Tensor::from_raw_buffer(&buffer, dtype(&name, &info)?, &info.shape, device).map_err(
+            Tensor::from_raw_buffer(buffer, dtype(&name, &info)?, &info.shape, device).map_err(
                 |source| CheckpointError::Tensor { name: name.clone(), source: Box::new(source) },
             )?;
         tensors.insert(name, tensor);

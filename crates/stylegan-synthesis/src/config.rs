@@ -1,7 +1,9 @@
 //! The shape of a synthesis network.
 
 use serde::{Deserialize, Serialize};
-use stylegan_layers::{Architecture, FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
+use stylegan_layers::{
+    Architecture, FeatureMaps, FusedScale, NORM_EPSILON, Pyramid, PyramidError, Structure,
+};
 
 /// A synthesis network's configuration; `Default` is the paper's configuration F at 1024x1024.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,8 +33,13 @@ pub struct SynthesisConfig {
     pub pixel_norm: bool,
     /// Instance norm after every activation (C to F).
     pub instance_norm: bool,
+    /// Added to the variance in the normalisations (1e-8; 1e-5 in networks of rosinality's port).
+    pub norm_epsilon: f64,
     /// `[1, 2, 1]` blur after upscaling (B to F).
     pub blur: bool,
+    /// Add the bias before the blur instead of behind it, which differs at the borders (false; true in networks of
+    /// rosinality's port).
+    pub bias_before_blur: bool,
     /// When upscaling convolutions are the official fused function.
     pub fused_scale: FusedScale,
     /// Whether every resolution has its toRGB layer.
@@ -58,7 +65,9 @@ impl Default for SynthesisConfig {
             use_noise: true,
             pixel_norm: false,
             instance_norm: true,
+            norm_epsilon: NORM_EPSILON,
             blur: true,
+            bias_before_blur: false,
             fused_scale: FusedScale::Auto,
             structure: Structure::Growing,
             stylegan2: None,

@@ -24,4 +24,4 @@ pub use networks::Networks;
 pub use regularization::{PathLengthStep, PenaltyStep};
 pub use step::{DiscriminatorStep, GeneratorStep, StepPosition, StepSettings};
 pub use stylegan_losses::PathLength;
-pub use training::{TrainError, Training};
+pub use training::{InitFrom, Taken, TrainError, Training};

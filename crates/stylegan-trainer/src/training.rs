@@ -25,8 +25,10 @@ mod pictures;
 mod position;
 mod recorder;
 mod snapshot;
+mod transfer;
 
 pub use error::TrainError;
+pub use transfer::{InitFrom, Taken};
 use position::Position;
 use recorder::Recorder;
 

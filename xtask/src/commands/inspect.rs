@@ -1,13 +1,18 @@
 //! `cargo xtask inspect`: what a model, a checkpoint or a preset consists of.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use serde::Serialize;
 use stylegan::{Discriminator, Generator, Parameters, is_buffer};
+use stylegan_checkpoint::pickle::{Document, Tensor};
+use stylegan_import::{Contents, Network};
 use stylegan_trainer::config::{PRESETS, TrainConfig};
 
+use super::import;
 use crate::failure::{Failure, OrFail};
 use crate::model;
 use crate::printer::Printer;
@@ -15,7 +20,7 @@ use crate::printer::Printer;
 /// What was typed.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A .safetensors file, the folder of a run or a snapshot, or the name of a preset
+    /// A .safetensors file, another program's checkpoint, the folder of a run or a snapshot, or the name of a preset
     #[arg(value_name = "FILE|DIR|PRESET")]
     pub what: PathBuf,
 }
@@ -65,6 +70,30 @@ impl Listing {
         };
         let tensors = inspection.tensors.into_iter().map(entry).collect();
         Ok(Self::new(path.display().to_string(), inspection.metadata, tensors))
+    }
+
+    /// A network of another program's file; its numbers are not read.
+    fn of_network(contents: &Contents, network: &Network, document: &Document) -> Self {
+        let mut metadata = network.settings.clone();
+        let mut tell = |key: &str, value: String| drop(metadata.insert(key.to_owned(), value));
+        tell("container", document.container().to_string());
+        tell("bytes", grouped(document.bytes()));
+        tell("dialect", contents.dialect.to_string());
+        tell("network", network.role.to_string());
+        match contents.check(network) {
+            Ok(model) => tell("model", model.title()),
+            Err(error) => tell("cannot be imported", error.to_string()),
+        }
+        contents.rest.iter().for_each(|(key, value)| tell(key, value.clone()));
+        let entry = |(name, tensor): (&String, &Tensor)| Entry {
+            name: name.clone(),
+            dtype: tensor.element().name().to_owned(),
+            shape: tensor.shape().to_vec(),
+            elements: tensor.elements(),
+        };
+        let tensors = network.tensors.iter().map(entry).collect();
+        let name = if network.name.is_empty() { String::new() } else { format!(": {}", network.name) };
+        Self::new(format!("{}{name}", document.path().display()), metadata, tensors)
     }
 
     fn of_parameters(of: String, parameters: &Parameters) -> Self {
@@ -127,7 +156,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
 
 fn listings(what: &Path, printer: Printer) -> Result<Vec<Listing>, Failure> {
     if what.is_file() {
-        return Ok(vec![Listing::of_file(what)?]);
+        return if is_foreign(what)? { foreign(what) } else { Ok(vec![Listing::of_file(what)?]) };
     }
     if what.is_dir() {
         let model = model::locate(Some(what), printer)?;
@@ -140,6 +169,22 @@ fn listings(what: &Path, printer: Printer) -> Result<Vec<Listing>, Failure> {
         return files.iter().map(|file| Listing::of_file(file)).collect();
     }
     preset(&what.to_string_lossy())
+}
+
+/// Whether a file begins as a pickle or a PyTorch file.
+fn is_foreign(path: &Path) -> Result<bool, Failure> {
+    let mut start = [0; 4];
+    let file = File::open(path).or_user_with(|| format!("cannot open `{}`", path.display()))?;
+    let read = file.take(4).read(&mut start).or_user_with(|| path.display().to_string())?;
+    Ok(Document::is_likely(&start[..read]))
+}
+
+/// The networks of another program's file.
+fn foreign(path: &Path) -> Result<Vec<Listing>, Failure> {
+    let document = import::open(path)?;
+    let contents = Contents::of(&document).map_err(import::failure)?;
+    let listing = |network| Listing::of_network(&contents, network, &document);
+    Ok(contents.networks.iter().map(listing).collect())
 }
 
 /// The networks of a preset, built and thrown away.

@@ -3,7 +3,9 @@
 pub mod bench;
 pub mod ci;
 pub mod docs;
+pub mod export;
 pub mod generate;
+pub mod import;
 pub mod inspect;
 pub mod interpolate;
 pub mod mix;

@@ -3,7 +3,7 @@
 mod settings;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +13,7 @@ use stylegan_dataset::{Dataset, OpenOptions};
 use stylegan_trainer::config::TrainConfig;
 use stylegan_trainer::events::Finished;
 use stylegan_trainer::run_dir::{RunDir, RunDirError};
-use stylegan_trainer::{TrainError, Training};
+use stylegan_trainer::{InitFrom, Taken, TrainError, Training};
 
 use crate::failure::Failure;
 use crate::model;
@@ -67,6 +67,10 @@ pub struct Args {
     /// Do not mirror images
     #[arg(long, overrides_with = "mirror")]
     pub no_mirror: bool,
+    /// Begin with the weights of another model, of this resolution or another: a .safetensors file, a run's folder or a
+    /// snapshot's. Layers that it lacks begin at random
+    #[arg(long, value_name = "PATH")]
+    pub init_from: Option<PathBuf>,
     /// Print the resolved configuration, and train nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -96,10 +100,24 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         let toml = settings.config.to_toml().map_err(Failure::program)?;
         return printer.data(toml.trim_end(), &settings.config);
     }
-    train(settings, printer)
+    let init = args.init_from.as_deref().map(|path| init_files(path, printer)).transpose()?;
+    train(settings, init.as_ref(), printer)
 }
 
-fn train(settings: Settings, printer: Printer) -> Result<(), Failure> {
+/// The files that --init-from means: a generator alone, or all networks of a snapshot.
+fn init_files(path: &Path, printer: Printer) -> Result<InitFrom, Failure> {
+    let model = model::locate(Some(path), printer)?;
+    let beside = |name: &str| Some(model.with_file_name(name)).filter(|path| path.is_file());
+    let is_snapshot = model.file_name().is_some_and(|name| name == model::GENERATOR);
+    let generator = beside("generator.safetensors").filter(|_| is_snapshot);
+    let discriminator = beside("discriminator.safetensors").filter(|_| is_snapshot);
+    Ok(match generator {
+        Some(generator) => InitFrom { generator, average: Some(model), discriminator },
+        None => InitFrom { generator: model, average: None, discriminator },
+    })
+}
+
+fn train(settings: Settings, init: Option<&InitFrom>, printer: Printer) -> Result<(), Failure> {
     let Settings { config, place, .. } = settings;
     // A run that is resumed is locked before its images are read, a new one begun after: images
     // that cannot be read leave nothing behind.
@@ -118,6 +136,15 @@ fn train(settings: Settings, printer: Printer) -> Result<(), Failure> {
         }
     };
     let mut training = Training::new(config, dataset, run, &Device::Cpu).map_err(train_failure)?;
+    match init {
+        Some(init) if training.is_new() => {
+            let Taken { taken, fresh, unused } = training.init_from(init).map_err(train_failure)?;
+            let from = init.generator.display();
+            printer.note(&format!("{taken} tensors from {from}, {fresh} begin at random, {unused} were of no use"));
+        }
+        Some(_) => printer.note("the run goes on with its own weights: --init-from is for new runs"),
+        None => {}
+    }
     let stop = stop_on_ctrl_c(printer)?;
     let mut watch = Watch::new(printer, stop.clone());
     let finished = training.run(&mut watch, &stop).map_err(train_failure);
@@ -214,6 +241,9 @@ fn train_failure(error: TrainError) -> Failure {
         }
         TrainError::OtherNetworks { .. } => {
             "resume without changing the networks, or begin another run".to_owned()
+        }
+        TrainError::OtherShapes { .. } | TrainError::NothingShared { .. } => {
+            "give the networks the other model's widths, as `cargo xtask inspect` shows them".to_owned()
         }
         TrainError::NoUsableSnapshot { .. } => {
             "restore a snapshot from elsewhere, or begin another run".to_owned()

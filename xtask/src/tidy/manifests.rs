@@ -32,6 +32,10 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "stylegan-import",
+        &["stylegan", "stylegan-checkpoint", "stylegan-ops"],
+    ),
+    (
         "stylegan-trainer",
         &[
             "stylegan",
@@ -49,6 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "stylegan",
             "stylegan-checkpoint",
             "stylegan-dataset",
+            "stylegan-import",
             "stylegan-layers",
             "stylegan-ops",
             "stylegan-trainer",

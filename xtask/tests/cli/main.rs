@@ -6,4 +6,5 @@ mod arguments;
 mod drawing;
 mod folders;
 mod harness;
+mod importing;
 mod training;

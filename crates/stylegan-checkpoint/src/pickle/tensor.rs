@@ -24,6 +24,11 @@ impl<'a> Tensor<'a> {
         Self { element, big_endian, shape, strides, bytes }
     }
 
+    /// Zeros, which take no memory: a tensor of which only the shape matters.
+    pub fn zeros(element: Element, shape: &'a [usize]) -> Self {
+        Self::new(element, false, shape, vec![0; shape.len()], &[0; 8])
+    }
+
     /// The type of its numbers.
     pub fn element(&self) -> Element {
         self.element
@@ -37,6 +42,16 @@ impl<'a> Tensor<'a> {
     /// How many numbers it has.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// The first of the tensors along the first axis; itself where there is but one axis.
+    pub fn first(&self) -> Self {
+        let mut first = self.clone();
+        if self.shape.len() > 1 {
+            first.shape = &self.shape[1..];
+            first.strides.remove(0);
+        }
+        first
     }
 
     /// All numbers in row-major order, in single precision.
@@ -63,7 +78,7 @@ impl<'a> Tensor<'a> {
     fn is_contiguous(&self) -> bool {
         let mut step = 1;
         self.shape.iter().zip(&self.strides).rev().all(|(&size, &stride)| {
-            let fits = size == 1 || stride == step;
+            let fits = size == 1 || (stride == step && step > 0);
             step *= size;
             fits
         })

@@ -81,7 +81,7 @@ fn what_is_cyclic_deep_or_large_is_refused() {
 
 /// An array of numpy, as protocol 2 of Python 2 has it.
 fn array(shape: &[u8], code: &str, order: u8, fortran: bool, data: &[u8]) -> Vec<u8> {
-    let mut text = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0tU\x01b\x87R(K\x01(".to_vec();
+    let mut text = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n(K\0tU\x01b\x87R(K\x01(".to_vec();
     for &dim in shape {
         text.extend([b'K', dim]);
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
-use stylegan_layers::{Equalized, EqualizedLinear, LEAKY_SLOPE, NORM_EPSILON};
+use stylegan_layers::{Equalized, EqualizedLinear, LEAKY_SLOPE};
 use stylegan_ops as ops;
 
 use crate::{Noise, SynthesisConfig};
@@ -16,6 +16,9 @@ use crate::{Noise, SynthesisConfig};
 pub(crate) struct Epilogue {
     layer: usize,
     bias: Tensor,
+    /// Where the bias belongs before the blur; `bias` is then zero.
+    early_bias: Option<Tensor>,
+    epsilon: f64,
     noise: Option<NoiseInput>,
     pixel_norm: bool,
     instance_norm: bool,
@@ -53,9 +56,16 @@ impl Epilogue {
         } else {
             None
         };
+        let bias = vb.get_with_hints(maps, "bias", Init::Const(0.0))?;
+        // The first block of two has no blur; the second layer of a block neither.
+        let early = config.bias_before_blur && config.blur && layer > 0 && layer.is_multiple_of(2);
+        let (bias, early_bias) =
+            if early { (bias.zeros_like()?, Some(bias)) } else { (bias, None) };
         Ok(Self {
             layer,
-            bias: vb.get_with_hints(maps, "bias", Init::Const(0.0))?,
+            bias,
+            early_bias,
+            epsilon: config.norm_epsilon,
             noise,
             pixel_norm: config.pixel_norm,
             instance_norm: config.instance_norm,
@@ -63,20 +73,28 @@ impl Epilogue {
         })
     }
 
+    /// What is done before the blur: nothing, or the bias.
+    pub(crate) fn before_blur(&self, x: Tensor) -> Result<Tensor> {
+        match &self.early_bias {
+            Some(bias) => ops::bias_act(&x, bias, 1.0, None),
+            None => Ok(x),
+        }
+    }
+
     /// `x` `[N, C, H, W]` and all layers' styles `[N, layers, w_dim]` to `[N, C, H, W]`.
     pub(crate) fn forward(&self, x: &Tensor, ws: &Tensor, noise: &Noise) -> Result<Tensor> {
         let mut x = self.activate(x, noise)?;
         if self.pixel_norm {
-            x = ops::pixel_norm(&x, NORM_EPSILON)?;
+            x = ops::pixel_norm(&x, self.epsilon)?;
         }
         let style = match &self.style {
             Some(style) => Some(style.forward(&ws.narrow(1, self.layer, 1)?.squeeze(1)?)?),
             None => None,
         };
         match (style, self.instance_norm) {
-            (Some(style), true) => ops::adain(&x, &style, NORM_EPSILON),
+            (Some(style), true) => ops::adain(&x, &style, self.epsilon),
             (Some(style), false) => modulate(&x, &style),
-            (None, true) => ops::instance_norm(&x, NORM_EPSILON),
+            (None, true) => ops::instance_norm(&x, self.epsilon),
             (None, false) => Ok(x),
         }
     }

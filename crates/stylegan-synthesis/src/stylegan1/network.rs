@@ -201,7 +201,7 @@ impl Block {
     fn forward(&self, x: &Tensor, ws: &Tensor, noise: &Noise, blur: bool) -> Result<Tensor> {
         let x = match &self.up {
             None => x.clone(),
-            Some(up) if blur => ops::blur(&up.forward(x)?)?,
+            Some(up) if blur => ops::blur(&self.epilogue0.before_blur(up.forward(x)?)?)?,
             Some(up) => up.forward(x)?,
         };
         let x = self.epilogue0.forward(&x, ws, noise)?;

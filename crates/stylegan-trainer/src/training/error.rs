@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use stylegan_checkpoint::CheckpointError;
+use stylegan_checkpoint::{CheckpointError, Mismatch};
 use stylegan_dataset::DatasetError;
 
 use crate::config::ConfigError;
@@ -57,6 +57,20 @@ pub enum TrainError {
         path: PathBuf,
         /// What differs.
         source: candle_core::Error,
+    },
+    /// The model to begin with shares layers, but of other widths.
+    #[error("{} cannot be begun with: {mismatch}", path.display())]
+    OtherShapes {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        mismatch: Box<Mismatch>,
+    },
+    /// The model to begin with shares nothing with this one.
+    #[error("{} cannot be begun with: it shares no tensor with this network", path.display())]
+    NothingShared {
+        /// The file.
+        path: PathBuf,
     },
     /// Every snapshot of the run is damaged.
     #[error("no snapshot in {} can be used", path.display())]
