@@ -58,7 +58,8 @@ fn the_files_people_have() {
 #[test]
 fn both_serializations_of_pytorch_hold_the_same_numbers() {
     let [zip, legacy] = [2, 3].map(|file| Document::open(&path(FILES[file].0)).unwrap());
-    let generators = [&zip, &legacy].map(|file| file.root().get("generator_smooth").or(file.root().get("generator")));
+    let generators = [&zip, &legacy]
+        .map(|file| file.root().get("generator_smooth").or(file.root().get("generator")));
     let [zip, legacy] = generators.map(|generator| generator.unwrap().entries().unwrap());
     assert_eq!(zip.len(), legacy.len());
     for ((name, a), (other, b)) in zip.iter().zip(&legacy) {
@@ -86,7 +87,8 @@ fn a_zip_that_lies_about_sizes_is_refused() {
         (0..honest.len() - 4).filter(|&at| honest[at..].starts_with(b"PK\x01\x02")).collect();
     assert!(headers.len() > 100);
     for &at in headers.iter().step_by(7) {
-        for (field, value) in [(20, 0x7fff_fff0u32), (24, 0x7fff_fff0), (24, 1), (42, 0x0fff_ffff)] {
+        for (field, value) in [(20, 0x7fff_fff0u32), (24, 0x7fff_fff0), (24, 1), (42, 0x0fff_ffff)]
+        {
             let mut lying = honest.clone();
             lying[at + field..at + field + 4].copy_from_slice(&value.to_le_bytes());
             let opened = Document::from_bytes(Path::new("lying.pth"), lying, &Limits::default());

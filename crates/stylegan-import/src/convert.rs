@@ -139,13 +139,12 @@ impl Contents<'_> {
             Some(tensor.affine(gain, 0.0).map(|tensor| (name.to_owned(), tensor)))
         });
         let own = own.collect::<candle_core::Result<_>>()?;
-        let network = MappingNetwork::new(&mapping, VarBuilder::from_tensors(own, DType::F32, &Device::Cpu))?;
+        let network =
+            MappingNetwork::new(&mapping, VarBuilder::from_tensors(own, DType::F32, &Device::Cpu))?;
         let z = Stream::new(0, 0, STREAM).normal((LATENTS, mapping.z_dim), &Device::Cpu)?;
         let average = network.forward(&z, None)?.mean(0)?;
         tensors.insert("w_avg".to_owned(), average);
-        Ok(Some(format!(
-            "the file holds no average of w: it was estimated from {LATENTS} latents"
-        )))
+        Ok(Some(format!("the file holds no average of w: it was estimated from {LATENTS} latents")))
     }
 }
 
@@ -167,11 +166,7 @@ impl Converted {
 }
 
 /// A native tensor; `None` where the file lacks it.
-fn tensor_of(
-    network: &Network,
-    row: &Row,
-    shape: &[usize],
-) -> Result<Option<Tensor>, ImportError> {
+fn tensor_of(network: &Network, row: &Row, shape: &[usize]) -> Result<Option<Tensor>, ImportError> {
     let Some((name, rule)) = &row.source else { return Ok(None) };
     let Some(source) = network.tensors.get(name) else { return Ok(None) };
     let mut values = rule.layout.to_native(source.to_f32(), shape);

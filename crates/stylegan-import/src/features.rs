@@ -138,7 +138,8 @@ impl FeatureNetwork {
                 for (index, outputs, inputs, kernel) in ALEX_NET {
                     names.layer(&format!("features.{index}"), &[outputs, inputs, kernel, kernel]);
                 }
-                for (index, outputs, inputs) in [(1, 4096, 9216), (4, 4096, 4096), (6, 1000, 4096)] {
+                for (index, outputs, inputs) in [(1, 4096, 9216), (4, 4096, 4096), (6, 1000, 4096)]
+                {
                     names.layer(&format!("classifier.{index}"), &[outputs, inputs]);
                 }
             }

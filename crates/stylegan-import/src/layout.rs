@@ -167,7 +167,8 @@ mod tests {
     fn layouts_go_there_and_back() {
         let shape = [2, 3, 4, 5];
         let values: Vec<f32> = (0..120).map(|i| i as f32).collect();
-        for layout in [Layout::SAME, Layout::HWIO, Layout::HWOI, Layout::IOHW, Layout::HWIO_FLIPPED] {
+        for layout in [Layout::SAME, Layout::HWIO, Layout::HWOI, Layout::IOHW, Layout::HWIO_FLIPPED]
+        {
             let native = layout.to_native(values.clone(), &shape);
             assert_eq!(layout.to_foreign(native, &shape), values);
         }

@@ -62,7 +62,10 @@ impl Model {
                 format!("discriminator, {0}x{0}", config.resolution)
             }
             Self::StyleGan2Generator(config) => {
-                format!("StyleGAN2 generator, {0}x{0}, {1:?}", config.resolution, config.architecture)
+                format!(
+                    "StyleGAN2 generator, {0}x{0}, {1:?}",
+                    config.resolution, config.architecture
+                )
             }
             Self::StyleGan2Discriminator(config) => {
                 format!("StyleGAN2 discriminator, {0}x{0}", config.resolution)

@@ -134,7 +134,8 @@ impl Table {
                 (None, _) => mismatch.missing.push(format!("{name} (which this dialect lacks)")),
             }
         }
-        let unexpected = foreign.keys().filter(|name| !used.contains(**name) && !self.is_ignored(name));
+        let unexpected =
+            foreign.keys().filter(|name| !used.contains(**name) && !self.is_ignored(name));
         mismatch.unexpected = unexpected.map(|name| (*name).to_owned()).collect();
         if mismatch == Mismatch::default() { Ok(rows) } else { Err(Box::new(mismatch)) }
     }

@@ -12,9 +12,9 @@ use stylegan_ops::random::Stream;
 const INIT_STREAM: u32 = 0x1417;
 
 /// Whether a tensor of this name is kept with the parameters but not trained: the constant noise
-/// maps and the average of w.
+/// maps, the average of w, kernels of a blur.
 pub fn is_buffer(name: &str) -> bool {
-    name.ends_with("noise.const") || name.ends_with("w_avg")
+    ["noise.const", "w_avg", "blur.kernel"].iter().any(|end| name.ends_with(end))
 }
 
 /// A named store of candle variables that iterates in the order of their names.

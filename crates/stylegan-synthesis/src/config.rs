@@ -37,6 +37,9 @@ pub struct SynthesisConfig {
     pub norm_epsilon: f64,
     /// `[1, 2, 1]` blur after upscaling (B to F).
     pub blur: bool,
+    /// Blur with a stored kernel for each channel instead (false; true in networks of rosinality's port whose kernels
+    /// are not `[1, 2, 1]`).
+    pub custom_blur: bool,
     /// Add the bias before the blur instead of behind it, which differs at the borders (false; true in networks of
     /// rosinality's port).
     pub bias_before_blur: bool,
@@ -67,6 +70,7 @@ impl Default for SynthesisConfig {
             instance_norm: true,
             norm_epsilon: NORM_EPSILON,
             blur: true,
+            custom_blur: false,
             bias_before_blur: false,
             fused_scale: FusedScale::Auto,
             structure: Structure::Growing,

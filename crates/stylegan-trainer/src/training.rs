@@ -28,9 +28,9 @@ mod snapshot;
 mod transfer;
 
 pub use error::TrainError;
-pub use transfer::{InitFrom, Taken};
 use position::Position;
 use recorder::Recorder;
+pub use transfer::{InitFrom, Taken};
 
 /// Roll-backs without a finished tick in between before a run gives up.
 const MAX_ROLLBACKS: u64 = 5;

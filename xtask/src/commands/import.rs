@@ -131,7 +131,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
 /// When it is none, is damaged, or wants to run something.
 pub fn open(path: &Path) -> Result<Document, Failure> {
     Document::open(path).or_user().map_err(|failure| {
-        failure.hint("a checkpoint holds numbers only; get the file again from where it is published")
+        failure
+            .hint("a checkpoint holds numbers only; get the file again from where it is published")
     })
 }
 

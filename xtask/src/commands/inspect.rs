@@ -92,7 +92,8 @@ impl Listing {
             elements: tensor.elements(),
         };
         let tensors = network.tensors.iter().map(entry).collect();
-        let name = if network.name.is_empty() { String::new() } else { format!(": {}", network.name) };
+        let name =
+            if network.name.is_empty() { String::new() } else { format!(": {}", network.name) };
         Self::new(format!("{}{name}", document.path().display()), metadata, tensors)
     }
 

@@ -140,9 +140,13 @@ fn train(settings: Settings, init: Option<&InitFrom>, printer: Printer) -> Resul
         Some(init) if training.is_new() => {
             let Taken { taken, fresh, unused } = training.init_from(init).map_err(train_failure)?;
             let from = init.generator.display();
-            printer.note(&format!("{taken} tensors from {from}, {fresh} begin at random, {unused} were of no use"));
+            printer.note(&format!(
+                "{taken} tensors from {from}, {fresh} begin at random, {unused} were of no use"
+            ));
         }
-        Some(_) => printer.note("the run goes on with its own weights: --init-from is for new runs"),
+        Some(_) => {
+            printer.note("the run goes on with its own weights: --init-from is for new runs")
+        }
         None => {}
     }
     let stop = stop_on_ctrl_c(printer)?;
@@ -243,7 +247,8 @@ fn train_failure(error: TrainError) -> Failure {
             "resume without changing the networks, or begin another run".to_owned()
         }
         TrainError::OtherShapes { .. } | TrainError::NothingShared { .. } => {
-            "give the networks the other model's widths, as `cargo xtask inspect` shows them".to_owned()
+            "give the networks the other model's widths, as `cargo xtask inspect` shows them"
+                .to_owned()
         }
         TrainError::NoUsableSnapshot { .. } => {
             "restore a snapshot from elsewhere, or begin another run".to_owned()

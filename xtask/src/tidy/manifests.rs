@@ -31,10 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "stylegan-synthesis",
         ],
     ),
-    (
-        "stylegan-import",
-        &["stylegan", "stylegan-checkpoint", "stylegan-ops"],
-    ),
+    ("stylegan-import", &["stylegan", "stylegan-checkpoint", "stylegan-ops"]),
     (
         "stylegan-trainer",
         &[

@@ -91,7 +91,8 @@ fn file(source: &str, shipped: bool, kernels: bool) -> Vec<String> {
             complaints.push(format!(":{number}: an ignored test says no reason"));
         }
         if code.contains(concat!("unsafe", " ")) && !kernels && !code.contains('"') {
-            complaints.push(format!(":{number}: `unsafe` outside of the kernels and the memory map"));
+            complaints
+                .push(format!(":{number}: `unsafe` outside of the kernels and the memory map"));
         }
         if shipped && !in_tests {
             for (found, rule) in IN_LIBRARIES.iter().filter(|(text, _)| code.contains(text)) {

@@ -59,14 +59,21 @@ fn each_network_of_a_file_can_be_had() {
 #[test]
 fn inspect_shows_the_networks_of_foreign_files() {
     let folder = tempfile::tempdir().unwrap();
-    let listings = lines(folder.path(), ["inspect", &golden("stylegan1_official_tf.pkl"), "--json"]);
-    let roles: Vec<_> = listings.iter().map(|line| json(line)["metadata"]["network"].clone()).collect();
+    let listings =
+        lines(folder.path(), ["inspect", &golden("stylegan1_official_tf.pkl"), "--json"]);
+    let roles: Vec<_> =
+        listings.iter().map(|line| json(line)["metadata"]["network"].clone()).collect();
     assert_eq!(roles, ["generator (g)", "discriminator (d)", "averaged generator (ema)"]);
     let plain = lines(folder.path(), ["inspect", &golden("stylegan1_genforce.pth")]).join("\n");
-    for words in ["PyTorch file (zip)", "genforce", "synthesis.layer7.apply_noise.noise", "[1, 1, 32, 32]"] {
+    for words in
+        ["PyTorch file (zip)", "genforce", "synthesis.layer7.apply_noise.noise", "[1, 1, 32, 32]"]
+    {
         assert!(plain.contains(words), "{words}: {plain}");
     }
-    refused(&xtask(folder.path(), ["inspect", &golden("hostile_os_system.pkl")]), &["posix.system"]);
+    refused(
+        &xtask(folder.path(), ["inspect", &golden("hostile_os_system.pkl")]),
+        &["posix.system"],
+    );
 }
 
 /// Writes `bytes` into the folder.
@@ -83,7 +90,8 @@ fn bad_files_are_refused_and_leave_nothing() {
     let central = (0..pth.len()).rfind(|&at| pth[at..].starts_with(b"PK\x01\x02")).unwrap();
     let mut lying = pth.clone();
     lying[central + 24..central + 28].copy_from_slice(&0x7fff_ffffu32.to_le_bytes());
-    let bytes = |name: &str, bytes: &[u8]| file(folder.path(), name, bytes).to_str().unwrap().to_owned();
+    let bytes =
+        |name: &str, bytes: &[u8]| file(folder.path(), name, bytes).to_str().unwrap().to_owned();
     let cases = [
         (golden("hostile_os_system.pkl"), "posix.system"),
         (golden("truncated.pkl"), "truncated"),
@@ -130,7 +138,10 @@ fn a_run_begins_with_a_model_of_another_resolution() {
     let folder = tempfile::tempdir().unwrap();
     tiny_config(folder.path());
     let train = |more: &[&str]| {
-        xtask(folder.path(), ["train", "--config", "tiny.toml", "--kimg", "0.02"].iter().chain(more))
+        xtask(
+            folder.path(),
+            ["train", "--config", "tiny.toml", "--kimg", "0.02"].iter().chain(more),
+        )
     };
     let ran = train(&["--run", "small"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -138,5 +149,8 @@ fn a_run_begins_with_a_model_of_another_resolution() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.contains("begin at random, 0 were of no use"), "{}", ran.err);
     let ran = train(&["--run", "wide", "--set", "network.fmap_max=4", "--init-from", "small"]);
-    refused(&ran, &["of another shape", "synthesis.b4.const: expected [1, 4, 4, 4], found [1, 8, 4, 4]"]);
+    refused(
+        &ran,
+        &["of another shape", "synthesis.b4.const: expected [1, 4, 4, 4], found [1, 8, 4, 4]"],
+    );
 }

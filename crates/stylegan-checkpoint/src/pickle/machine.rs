@@ -173,7 +173,9 @@ impl Machine<'_, '_> {
                 self.call_class(class, items)?;
             }
             0x82..=0x84 => {
-                return Err(PickleFault::Refused("an entry of copyreg's extension registry".into()));
+                return Err(PickleFault::Refused(
+                    "an entry of copyreg's extension registry".into(),
+                ));
             }
             0x97 => return Err(PickleFault::malformed("its data lie outside of the file")),
             0x98 => {}

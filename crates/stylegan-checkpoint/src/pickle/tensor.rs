@@ -95,7 +95,8 @@ impl<'a> Tensor<'a> {
             // Shapes were checked against their storages when the file was read.
             let bytes = self.bytes.get(at * size..).unwrap_or_default();
             visit(self.element.read(bytes, self.big_endian));
-            let Some(axis) = (0..index.len()).rev().find(|&axis| index[axis] + 1 < self.shape[axis])
+            let Some(axis) =
+                (0..index.len()).rev().find(|&axis| index[axis] + 1 < self.shape[axis])
             else {
                 return;
             };

@@ -81,7 +81,9 @@ fn what_is_cyclic_deep_or_large_is_refused() {
 
 /// An array of numpy, as protocol 2 of Python 2 has it.
 fn array(shape: &[u8], code: &str, order: u8, fortran: bool, data: &[u8]) -> Vec<u8> {
-    let mut text = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n(K\0tU\x01b\x87R(K\x01(".to_vec();
+    let mut text =
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n(K\0tU\x01b\x87R(K\x01("
+            .to_vec();
     for &dim in shape {
         text.extend([b'K', dim]);
     }
@@ -117,7 +119,10 @@ fn arrays_of_either_order_and_layout() {
     let columns = [-2.5, -0.5, 1.5, -1.5, 0.5, 2.5];
     assert_eq!(document.root().tensor().unwrap().to_f32(), columns);
     // Too few bytes for the shape; a type without numbers.
-    assert!(matches!(fault(&array(&[2, 4], "f4", b'<', false, &little)), PickleFault::Malformed(_)));
+    assert!(matches!(
+        fault(&array(&[2, 4], "f4", b'<', false, &little)),
+        PickleFault::Malformed(_)
+    ));
     let objects = read(&array(&[1], "O8", b'|', false, &[])).unwrap();
     assert!(objects.root().tensor().is_none());
 }

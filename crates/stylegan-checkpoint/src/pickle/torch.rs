@@ -18,15 +18,13 @@ const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0
 const LEGACY_VERSION: i64 = 1001;
 
 /// The storage that a reference `('storage', class, key, device, elements, view)` means.
-pub(crate) fn storage(
-    arena: &Arena,
-    storages: &Storages,
-    id: Id,
-) -> Result<Storage, PickleFault> {
+pub(crate) fn storage(arena: &Arena, storages: &Storages, id: Id) -> Result<Storage, PickleFault> {
     let parts = arena.items(id).unwrap_or_default();
     let (Some(&class), Some(&key), Some(&count)) = (parts.get(1), parts.get(2), parts.get(4))
     else {
-        return Err(PickleFault::malformed("a reference to a storage has other parts than expected"));
+        return Err(PickleFault::malformed(
+            "a reference to a storage has other parts than expected",
+        ));
     };
     let class = match arena.get(class) {
         Node::Global(global) => global.name.as_str(),

@@ -108,7 +108,11 @@ impl<'a> Value<'a> {
             _ => return None,
         };
         let value = |id| Value::new(self.document, id);
-        entries.iter().rev().find(|(of, _)| value(*of).as_str() == Some(key)).map(|(_, id)| value(*id))
+        entries
+            .iter()
+            .rev()
+            .find(|(of, _)| value(*of).as_str() == Some(key))
+            .map(|(_, id)| value(*id))
     }
 
     /// Module and name of a class, or of an object's class.
@@ -147,7 +151,8 @@ impl<'a> Value<'a> {
                 Some(Tensor::new(element, array.dtype.big_endian, shape, strides, bytes))
             }
             Node::Tensor(tensor) => {
-                let Node::Storage(storage) = Value::new(self.document, tensor.storage).node() else {
+                let Node::Storage(storage) = Value::new(self.document, tensor.storage).node()
+                else {
                     return None;
                 };
                 let from = tensor.offset.checked_mul(storage.element.size())?;

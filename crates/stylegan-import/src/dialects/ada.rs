@@ -28,7 +28,8 @@ const LAYERS: &[Rule] = &[
     rule("synthesis.b4.const", "synthesis.b4.const").layout(ONE),
     rule("synthesis.b{R}.conv{i}.weight", "synthesis.b{R}.conv{i}.weight"),
     rule("synthesis.b{R}.conv{i}.bias", "synthesis.b{R}.conv{i}.bias"),
-    rule("synthesis.b{R}.conv{i}.noise_strength", "synthesis.b{R}.conv{i}.noise.strength").layout(SCALAR),
+    rule("synthesis.b{R}.conv{i}.noise_strength", "synthesis.b{R}.conv{i}.noise.strength")
+        .layout(SCALAR),
     rule("synthesis.b{R}.conv{i}.noise_const", "synthesis.b{R}.conv{i}.noise.const").layout(MAP),
     rule("synthesis.b{R}.conv{i}.affine.weight", "synthesis.b{R}.conv{i}.style.weight"),
     rule("synthesis.b{R}.conv{i}.affine.bias", "synthesis.b{R}.conv{i}.style.bias"),
@@ -66,9 +67,7 @@ const MOST_MODULES: usize = 10_000;
 
 pub(super) fn recognise(root: Value<'_>) -> Recognised<'_> {
     let mut networks = Vec::new();
-    for (key, role) in
-        [("G", Role::Generator), ("D", Role::Discriminator), ("G_ema", Role::Ema)]
-    {
+    for (key, role) in [("G", Role::Generator), ("D", Role::Discriminator), ("G_ema", Role::Ema)] {
         let Some(module) = root.get(key).filter(|value| !value.is_none()) else { continue };
         let state = state_of(module)?;
         let mut tensors = BTreeMap::new();
@@ -129,7 +128,11 @@ fn architecture(network: &Network, resolution: usize, rgb: &str) -> Architecture
     }
     let half = resolution / 2;
     let prefix = if rgb == "torgb" { "synthesis." } else { "" };
-    if has(format!("{prefix}b{half}.{rgb}.weight")) { Architecture::Skip } else { Architecture::Orig }
+    if has(format!("{prefix}b{half}.{rgb}.weight")) {
+        Architecture::Skip
+    } else {
+        Architecture::Orig
+    }
 }
 
 fn generator(network: &Network, settings: Settings) -> Result<Model, String> {

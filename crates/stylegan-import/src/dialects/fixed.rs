@@ -16,7 +16,8 @@ pub(super) const TABLE: Table =
 pub(super) fn kind(tensors: &BTreeMap<String, Tensor>) -> Option<Known> {
     let has = |name: &str| tensors.contains_key(name);
     type Configure = fn(&Network, Settings) -> Result<Model, String>;
-    let features = |dialect, configure: Configure| Some((dialect, &TABLE, configure, Role::Features));
+    let features =
+        |dialect, configure: Configure| Some((dialect, &TABLE, configure, Role::Features));
     if has("features.28.weight") {
         return features(Dialect::Torchvision, |_, _| fixed(FeatureNetwork::Vgg16));
     }

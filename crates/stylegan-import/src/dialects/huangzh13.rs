@@ -33,11 +33,23 @@ const BLOCKS: &[Rule] = &[
     rule("g_synthesis.blocks.{block-1}.conv0_up.bias", "synthesis.b{R}.conv0.bias"),
     rule("g_synthesis.blocks.{block-1}.conv1.weight", "synthesis.b{R}.conv1.weight"),
     rule("g_synthesis.blocks.{block-1}.conv1.bias", "synthesis.b{R}.conv1.bias"),
-    rule("g_synthesis.blocks.{block-1}.epi1.top_epi.noise.weight", "synthesis.b{R}.conv0.noise.weight"),
-    rule("g_synthesis.blocks.{block-1}.epi1.style_mod.lin.weight", "synthesis.b{R}.conv0.style.weight"),
+    rule(
+        "g_synthesis.blocks.{block-1}.epi1.top_epi.noise.weight",
+        "synthesis.b{R}.conv0.noise.weight",
+    ),
+    rule(
+        "g_synthesis.blocks.{block-1}.epi1.style_mod.lin.weight",
+        "synthesis.b{R}.conv0.style.weight",
+    ),
     rule("g_synthesis.blocks.{block-1}.epi1.style_mod.lin.bias", "synthesis.b{R}.conv0.style.bias"),
-    rule("g_synthesis.blocks.{block-1}.epi2.top_epi.noise.weight", "synthesis.b{R}.conv1.noise.weight"),
-    rule("g_synthesis.blocks.{block-1}.epi2.style_mod.lin.weight", "synthesis.b{R}.conv1.style.weight"),
+    rule(
+        "g_synthesis.blocks.{block-1}.epi2.top_epi.noise.weight",
+        "synthesis.b{R}.conv1.noise.weight",
+    ),
+    rule(
+        "g_synthesis.blocks.{block-1}.epi2.style_mod.lin.weight",
+        "synthesis.b{R}.conv1.style.weight",
+    ),
     rule("g_synthesis.blocks.{block-1}.epi2.style_mod.lin.bias", "synthesis.b{R}.conv1.style.bias"),
     rule("g_synthesis.to_rgb.{block}.weight", "synthesis.b{R}.to_rgb.weight"),
     rule("g_synthesis.to_rgb.{block}.bias", "synthesis.b{R}.to_rgb.bias"),

@@ -26,11 +26,23 @@ const BLOCKS: &[Rule] = &[
     rule("g_synthesis.blocks.{R}x{R}.conv0_up.bias", "synthesis.b{R}.conv0.bias"),
     rule("g_synthesis.blocks.{R}x{R}.conv1.weight", "synthesis.b{R}.conv1.weight"),
     rule("g_synthesis.blocks.{R}x{R}.conv1.bias", "synthesis.b{R}.conv1.bias"),
-    rule("g_synthesis.blocks.{R}x{R}.epi1.top_epi.noise.weight", "synthesis.b{R}.conv0.noise.weight"),
-    rule("g_synthesis.blocks.{R}x{R}.epi1.style_mod.lin.weight", "synthesis.b{R}.conv0.style.weight"),
+    rule(
+        "g_synthesis.blocks.{R}x{R}.epi1.top_epi.noise.weight",
+        "synthesis.b{R}.conv0.noise.weight",
+    ),
+    rule(
+        "g_synthesis.blocks.{R}x{R}.epi1.style_mod.lin.weight",
+        "synthesis.b{R}.conv0.style.weight",
+    ),
     rule("g_synthesis.blocks.{R}x{R}.epi1.style_mod.lin.bias", "synthesis.b{R}.conv0.style.bias"),
-    rule("g_synthesis.blocks.{R}x{R}.epi2.top_epi.noise.weight", "synthesis.b{R}.conv1.noise.weight"),
-    rule("g_synthesis.blocks.{R}x{R}.epi2.style_mod.lin.weight", "synthesis.b{R}.conv1.style.weight"),
+    rule(
+        "g_synthesis.blocks.{R}x{R}.epi2.top_epi.noise.weight",
+        "synthesis.b{R}.conv1.noise.weight",
+    ),
+    rule(
+        "g_synthesis.blocks.{R}x{R}.epi2.style_mod.lin.weight",
+        "synthesis.b{R}.conv1.style.weight",
+    ),
     rule("g_synthesis.blocks.{R}x{R}.epi2.style_mod.lin.bias", "synthesis.b{R}.conv1.style.bias"),
     rule("g_synthesis.torgb.weight", "synthesis.b{R}.to_rgb.weight"),
     rule("g_synthesis.torgb.bias", "synthesis.b{R}.to_rgb.bias"),

@@ -154,5 +154,4 @@ pub(crate) fn flat<'a>(
 type Recogniser = fn(&BTreeMap<String, Tensor>) -> Option<Known>;
 
 /// Whose network it is, its table, its configuration, and what it is for.
-type Known =
-    (Dialect, &'static Table, fn(&Network, Settings) -> Result<Model, String>, Role);
+type Known = (Dialect, &'static Table, fn(&Network, Settings) -> Result<Model, String>, Role);

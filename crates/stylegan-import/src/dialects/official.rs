@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use stylegan::{
-    DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure,
-};
+use stylegan::{DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure};
 use stylegan_checkpoint::pickle::{Tensor, Value};
 
 use super::official_networks as tables;
@@ -124,13 +122,14 @@ fn fused_scale(settings: Settings) -> FusedScale {
 /// The full resolution: what the settings say, with the finest layer as witness.
 fn resolution(network: &Network, settings: Settings, layer: &str) -> Result<usize, String> {
     let mut sizes = (3..=10).map(|log| 1usize << log);
-    let finest = sizes.rfind(|size| {
-        network.tensors.contains_key(&layer.replace("{R}", &size.to_string()))
-    });
+    let finest =
+        sizes.rfind(|size| network.tensors.contains_key(&layer.replace("{R}", &size.to_string())));
     let finest = finest.ok_or("it has no layer above 4x4")?;
     let said = settings.size("resolution", finest);
     if said != finest {
-        return Err(format!("its settings say {said}x{said}, but its layers reach {finest}x{finest}"));
+        return Err(format!(
+            "its settings say {said}x{said}, but its layers reach {finest}x{finest}"
+        ));
     }
     Ok(finest)
 }

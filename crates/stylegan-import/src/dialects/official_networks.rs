@@ -116,8 +116,7 @@ const DOWN: &[Rule] = discriminator!("Conv1_down");
 const THEN_DOWN: &[Rule] = discriminator!("Conv1");
 
 /// The discriminator of StyleGAN, of Progressive GAN with fused downscaling, and the attribute classifiers.
-pub(crate) const DISCRIMINATOR: Table =
-    Table { rules: &[DOWN], ignored: &["lod"], optional: &[] };
+pub(crate) const DISCRIMINATOR: Table = Table { rules: &[DOWN], ignored: &["lod"], optional: &[] };
 
 /// Progressive GAN's discriminator without.
 pub(crate) const DISCRIMINATOR_UNFUSED: Table =
@@ -150,13 +149,15 @@ const MAPPING2: &[Rule] = &[
     rule("synthesis/noise0", "synthesis.b4.conv1.noise.const"),
     rule("synthesis/noise{2block-1}", "synthesis.b{R}.conv0.noise.const"),
     rule("synthesis/noise{2block}", "synthesis.b{R}.conv1.noise.const"),
-    rule("synthesis/{R}x{R}/Skip/weight", "synthesis.b{R}.skip.weight").layout(Layout::HWIO_FLIPPED),
+    rule("synthesis/{R}x{R}/Skip/weight", "synthesis.b{R}.skip.weight")
+        .layout(Layout::HWIO_FLIPPED),
 ];
 
 const BASE2: &[Rule] = modulated!("synthesis/4x4/Conv", "synthesis.b4.conv1", Layout::HWIO);
 const BLOCKS20: &[Rule] =
     modulated!("synthesis/{R}x{R}/Conv0_up", "synthesis.b{R}.conv0", Layout::HWIO_FLIPPED);
-const BLOCKS21: &[Rule] = modulated!("synthesis/{R}x{R}/Conv1", "synthesis.b{R}.conv1", Layout::HWIO);
+const BLOCKS21: &[Rule] =
+    modulated!("synthesis/{R}x{R}/Conv1", "synthesis.b{R}.conv1", Layout::HWIO);
 const RGB2: &[Rule] = modulated!("synthesis/{R}x{R}/ToRGB", "synthesis.b{R}.to_rgb", Layout::HWIO);
 
 /// StyleGAN2's generator.

@@ -3,7 +3,7 @@
 //! the scale half of a style bias includes the 1 that is natively added; fused upscaling divides by four. All that is
 //! converted by rescaling. Two things are not a matter of scale and become settings of the network: biases are added
 //! before the blur, and instance norm has an epsilon of 1e-5. One noise map serves both layers of a resolution; files
-//! hold none, so both get the same.
+//! hold none, so both get the same. Its discriminator is another network and is refused.
 
 use std::collections::BTreeMap;
 
@@ -29,9 +29,6 @@ const NOISE: Numbers = Numbers::Times(|shape| (2.0 / shape[0] as f64).sqrt());
 /// `[C]` as `[1, C, 1, 1]`.
 const CHANNELS: Layout = Layout::reshaped(|shape| vec![1, shape[0], 1, 1]);
 
-/// `[out, in * 16]` as `[out, in, 4, 4]`.
-const AS_CONVOLUTION: Layout = Layout::reshaped(|shape| vec![shape[0], shape[1] / 16, 4, 4]);
-
 const STYLE: &[Rule] = &[
     rule("style.{2i+1}.linear.weight_orig", "mapping.dense{i}.weight").numbers(FULL_RATE),
     rule("style.{2i+1}.linear.bias", "mapping.dense{i}.bias").numbers(FULL_RATE),
@@ -39,30 +36,50 @@ const STYLE: &[Rule] = &[
 
 const SYNTHESIS: &[Rule] = &[
     rule("generator.progression.0.conv1.input", "synthesis.b4.const"),
-    rule("generator.progression.{block}.conv1.1.conv.weight_orig", "synthesis.b{R}.conv0.weight").below(FUSED),
+    rule("generator.progression.{block}.conv1.1.conv.weight_orig", "synthesis.b{R}.conv0.weight")
+        .below(FUSED),
     rule("generator.progression.{block}.conv1.0.weight", "synthesis.b{R}.conv0.weight")
         .layout(Layout::IOHW)
         .numbers(Numbers::Times(|_| 0.25))
         .from(FUSED),
-    rule("generator.progression.{block}.conv1.1.conv.bias", "synthesis.b{R}.conv0.bias").from(8).below(FUSED),
+    rule("generator.progression.{block}.conv1.2.weight", "synthesis.b{R}.conv0.blur.kernel")
+        .below(FUSED),
+    rule("generator.progression.{block}.conv1.1.weight", "synthesis.b{R}.conv0.blur.kernel")
+        .from(FUSED),
+    rule("generator.progression.{block}.conv1.1.conv.bias", "synthesis.b{R}.conv0.bias")
+        .from(8)
+        .below(FUSED),
     rule("generator.progression.{block}.conv1.0.bias", "synthesis.b{R}.conv0.bias").from(FUSED),
     rule("generator.progression.{block}.noise1.weight_orig", "synthesis.b{R}.conv0.noise.weight")
         .layout(CHANNELS)
         .numbers(NOISE),
-    rule("generator.progression.{block}.adain1.style.linear.weight_orig", "synthesis.b{R}.conv0.style.weight")
-        .numbers(EXTRA_GAIN),
-    rule("generator.progression.{block}.adain1.style.linear.bias", "synthesis.b{R}.conv0.style.bias")
-        .numbers(Numbers::ScaleMinusOne),
+    rule(
+        "generator.progression.{block}.adain1.style.linear.weight_orig",
+        "synthesis.b{R}.conv0.style.weight",
+    )
+    .numbers(EXTRA_GAIN),
+    rule(
+        "generator.progression.{block}.adain1.style.linear.bias",
+        "synthesis.b{R}.conv0.style.bias",
+    )
+    .numbers(Numbers::ScaleMinusOne),
     rule("generator.progression.{block}.conv2.conv.weight_orig", "synthesis.b{R}.conv1.weight"),
     rule("generator.progression.{block}.conv2.conv.bias", "synthesis.b{R}.conv1.bias"),
     rule("generator.progression.{block}.noise2.weight_orig", "synthesis.b{R}.conv1.noise.weight")
         .layout(CHANNELS)
         .numbers(NOISE),
-    rule("generator.progression.{block}.adain2.style.linear.weight_orig", "synthesis.b{R}.conv1.style.weight")
+    rule(
+        "generator.progression.{block}.adain2.style.linear.weight_orig",
+        "synthesis.b{R}.conv1.style.weight",
+    )
+    .numbers(EXTRA_GAIN),
+    rule(
+        "generator.progression.{block}.adain2.style.linear.bias",
+        "synthesis.b{R}.conv1.style.bias",
+    )
+    .numbers(Numbers::ScaleMinusOne),
+    rule("generator.to_rgb.{block}.conv.weight_orig", "synthesis.b{R}.to_rgb.weight")
         .numbers(EXTRA_GAIN),
-    rule("generator.progression.{block}.adain2.style.linear.bias", "synthesis.b{R}.conv1.style.bias")
-        .numbers(Numbers::ScaleMinusOne),
-    rule("generator.to_rgb.{block}.conv.weight_orig", "synthesis.b{R}.to_rgb.weight").numbers(EXTRA_GAIN),
     rule("generator.to_rgb.{block}.conv.bias", "synthesis.b{R}.to_rgb.bias"),
 ];
 
@@ -78,28 +95,8 @@ pub(super) const GENERATOR: Table = Table {
     optional: &["w_avg", "synthesis.b{R}.conv{i}.noise.const", "synthesis.b4.conv0.bias"],
 };
 
-const DISCRIMINATOR_LAYERS: &[Rule] = &[
-    rule("from_rgb.{lod}.0.conv.weight_orig", "b{R}.from_rgb.weight"),
-    rule("from_rgb.{lod}.0.conv.bias", "b{R}.from_rgb.bias"),
-    rule("progression.{lod}.conv1.0.conv.weight_orig", "b{R}.conv0.weight"),
-    rule("progression.{lod}.conv1.0.conv.bias", "b{R}.conv0.bias"),
-    rule("progression.{lod}.conv2.1.conv.weight_orig", "b{R}.conv1.weight").below(FUSED),
-    rule("progression.{lod}.conv2.1.conv.bias", "b{R}.conv1.bias").below(FUSED),
-    rule("progression.{lod}.conv2.1.weight", "b{R}.conv1.weight").from(FUSED),
-    rule("progression.{lod}.conv2.1.bias", "b{R}.conv1.bias").from(FUSED),
-    rule("progression.{blocks-1}.conv1.0.conv.weight_orig", "b4.conv.weight"),
-    rule("progression.{blocks-1}.conv1.0.conv.bias", "b4.conv.bias"),
-    rule("progression.{blocks-1}.conv2.0.conv.weight_orig", "b4.dense0.weight").layout(AS_CONVOLUTION),
-    rule("progression.{blocks-1}.conv2.0.conv.bias", "b4.dense0.bias"),
-    rule("linear.linear.weight_orig", "b4.dense1.weight").numbers(EXTRA_GAIN),
-    rule("linear.linear.bias", "b4.dense1.bias"),
-];
-
-pub(super) const DISCRIMINATOR: Table = Table {
-    rules: &[DISCRIMINATOR_LAYERS],
-    ignored: &["progression.{i}.conv2.0.weight", "*.weight_flip"],
-    optional: &[],
-};
+/// Nothing of the discriminator is converted.
+const NOTHING: Table = Table { rules: &[], ignored: &[], optional: &[] };
 
 pub(super) fn kind(tensors: &BTreeMap<String, Tensor>) -> Option<Known> {
     let has = |name: &str| tensors.contains_key(name);
@@ -107,17 +104,13 @@ pub(super) fn kind(tensors: &BTreeMap<String, Tensor>) -> Option<Known> {
         return Some((Dialect::RosinalityStyleGan, &GENERATOR, generator, Role::Generator));
     }
     let known = has("progression.0.conv1.0.conv.weight_orig");
-    known.then_some((
-        Dialect::RosinalityStyleGan,
-        &DISCRIMINATOR,
-        discriminator,
-        Role::Discriminator,
-    ))
+    known.then_some((Dialect::RosinalityStyleGan, &NOTHING, discriminator, Role::Discriminator))
 }
 
 fn generator(network: &Network, _: Settings) -> Result<Model, String> {
     let blocks = infer::count(network, "generator.to_rgb.{i}.conv.bias");
-    let maps = |block| infer::dim(network, &format!("generator.to_rgb.{block}.conv.weight_orig"), 1);
+    let maps =
+        |block| infer::dim(network, &format!("generator.to_rgb.{block}.conv.weight_orig"), 1);
     let maps: Vec<usize> = (0..blocks).map(maps).collect::<Result<_, _>>()?;
     let channels = infer::dim(network, "generator.to_rgb.0.conv.bias", 0)?;
     // Its mapping layers have odd numbers; an odd number of any is enough to know the shapes.
@@ -139,21 +132,29 @@ fn generator(network: &Network, _: Settings) -> Result<Model, String> {
     (config.synthesis.fmap_base, config.synthesis.fmap_max) = infer::feature_maps(&maps);
     config.synthesis.norm_epsilon = 1e-5;
     config.synthesis.bias_before_blur = true;
+    config.synthesis.custom_blur = !blurs_as_usual(network);
     Ok(Model::Generator(config))
 }
 
-fn discriminator(network: &Network, _: Settings) -> Result<Model, String> {
-    if network.tensors.contains_key("from_rgb.0.conv.weight_orig") {
-        let reason = "its fromRGB layers have no activation, which no network here is without \
-                      (train it with --from_rgb_activate, as the author's own checkpoints are)";
-        return Err(reason.to_owned());
-    }
-    let blocks = infer::count(network, "from_rgb.{i}.0.conv.bias");
-    let maps = |lod| infer::dim(network, &format!("from_rgb.{lod}.0.conv.weight_orig"), 0);
-    let maps: Vec<usize> = (0..blocks).rev().map(maps).collect::<Result<_, _>>()?;
-    let channels = infer::dim(network, "from_rgb.0.0.conv.weight_orig", 1)?;
-    let mut config = infer::discriminator(&maps, channels, 1)?;
-    // The standard deviation is over the whole batch, however large.
-    config.mbstd_group_size = 1 << 16;
-    Ok(Model::Discriminator(config))
+/// Whether all kernels of the blurs are `[1, 2, 1]` in both directions, as far as the file has them.
+fn blurs_as_usual(network: &Network) -> bool {
+    let taps = [1.0f32, 2.0, 1.0];
+    let usual: Vec<f32> = taps.iter().flat_map(|a| taps.map(|b| a * b / 16.0)).collect();
+    let is_kernel = |name: &str| {
+        let block = name.strip_prefix("generator.progression.");
+        let layer = block.and_then(|rest| rest.split_once('.')).map(|(_, layer)| layer);
+        matches!(layer, Some("conv1.2.weight" | "conv1.1.weight"))
+    };
+    let mut kernels = network.tensors.iter().filter(|(name, _)| is_kernel(name));
+    kernels.all(|(_, tensor)| {
+        let near = |(value, usual): (&f32, &f32)| (value - usual).abs() < 1e-6;
+        tensor.to_f32().chunks(9).all(|kernel| kernel.iter().zip(&usual).all(near))
+    })
+}
+
+/// Its discriminator cannot be had: the reason.
+fn discriminator(_: &Network, _: Settings) -> Result<Model, String> {
+    let reason = "the blocks of rosinality's discriminator get wider in their first convolution, the official ones in \
+                  their second, so that it is another network and no renaming or rescaling makes it one of these";
+    Err(reason.to_owned())
 }

@@ -107,9 +107,8 @@ fn channels(maps: &[usize]) -> (usize, usize) {
 fn generator(network: &Network, _: Settings) -> Result<Model, String> {
     let first = infer::dim(network, "conv1.conv.weight", 1)?;
     let blocks = 1 + infer::count(network, "to_rgbs.{i}.bias");
-    let others = (1..blocks).map(|block| {
-        infer::dim(network, &format!("convs.{}.conv.weight", 2 * block - 1), 1)
-    });
+    let others = (1..blocks)
+        .map(|block| infer::dim(network, &format!("convs.{}.conv.weight", 2 * block - 1), 1));
     let maps: Vec<usize> = std::iter::once(Ok(first)).chain(others).collect::<Result<_, _>>()?;
     let layers = (1..64).take_while(|i| network.tensors.contains_key(&format!("style.{i}.weight")));
     let (channel_base, channel_max) = channels(&maps);

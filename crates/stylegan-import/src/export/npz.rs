@@ -22,9 +22,8 @@ pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
     };
     let arrays = native.renamed(table)?;
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .large_file(true);
+    let options =
+        SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
     let written = arrays.iter().try_for_each(|(name, array)| {
         archive.start_file(format!("{name}.npy"), options).map_err(archive_error)?;
         archive.write_all(&header(array))?;
@@ -37,7 +36,8 @@ pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
 /// The header of version 1 of the format: a magic number, a length, and a Python dictionary, padded to 64 bytes.
 fn header(array: &Foreign) -> Vec<u8> {
     let dims: String = array.shape.iter().map(|dim| format!("{dim}, ")).collect();
-    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", dims.trim_end());
+    let text =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", dims.trim_end());
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
     let length = (header.len() + 2 + text.len() + 1).next_multiple_of(64) - header.len() - 2;
     header.extend((length as u16).to_le_bytes());

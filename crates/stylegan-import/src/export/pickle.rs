@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 
 use super::Foreign;
 
-/// A pickle of a dictionary of state dictionaries, whose storages are numbered in order.
+/// A pickle of a dictionary of state dictionaries, whose storages are numbered in order; one without a name is the
+/// whole file.
 pub(super) fn state_dicts(networks: &[(&str, &BTreeMap<String, Foreign>)]) -> Vec<u8> {
     let mut text = b"\x80\x02}(".to_vec();
     let mut storage = 0;
     for (name, tensors) in networks {
-        string(&mut text, name);
-        text.extend(b"ccollections\nOrderedDict\n)R(");
+        let nested = !name.is_empty();
+        if nested {
+            string(&mut text, name);
+            text.extend(b"ccollections\nOrderedDict\n)R(");
+        }
         for (name, tensor) in *tensors {
             string(&mut text, name);
             rebuild(&mut text, storage, tensor);
             storage += 1;
         }
-        text.push(b'u');
+        if nested {
+            text.push(b'u');
+        }
     }
     text.extend(b"u.");
     text
@@ -47,9 +53,8 @@ fn string(text: &mut Vec<u8>, string: &str) {
     text.extend(string.bytes());
 }
 
-/// Sizes go beyond 31 bits nowhere, but are written as eight bytes in case.
+/// A size, which stays far below 2^63.
 fn integer(text: &mut Vec<u8>, value: usize) {
-    text.extend([0x8a, 9]);
+    text.extend([0x8a, 8]);
     text.extend((value as u64).to_le_bytes());
-    text.push(0);
 }

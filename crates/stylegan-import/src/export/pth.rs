@@ -47,7 +47,11 @@ pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
             }
             (tensors, &["discriminator"])
         }
-        _ => return refuse("only networks of StyleGAN and Progressive GAN have genforce's names here"),
+        _ => {
+            return refuse(
+                "only networks of StyleGAN and Progressive GAN have genforce's names here",
+            );
+        }
     };
     let bytes = bytes(&names.iter().map(|&name| (name, &tensors)).collect::<Vec<_>>());
     Ok(stylegan_checkpoint::atomic_write(out, |file| file.write_all(&bytes?))?)

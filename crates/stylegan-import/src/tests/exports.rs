@@ -25,8 +25,11 @@ fn genforce_gets_back_what_it_gave() {
         let written = Document::open(&out).unwrap();
         let tensors = |document: &Document| -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
             let entries = document.root().get(name).unwrap().entries().unwrap();
-            let read = |tensor: stylegan_checkpoint::pickle::Tensor| (tensor.shape().to_vec(), tensor.to_f32());
-            let named = entries.iter().map(|(key, value)| (key.as_str().unwrap(), value.tensor().unwrap()));
+            let read = |tensor: stylegan_checkpoint::pickle::Tensor| {
+                (tensor.shape().to_vec(), tensor.to_f32())
+            };
+            let named =
+                entries.iter().map(|(key, value)| (key.as_str().unwrap(), value.tensor().unwrap()));
             named.map(|(key, tensor)| (key.to_owned(), read(tensor))).collect()
         };
         assert_eq!(tensors(&written), tensors(&original));
@@ -51,9 +54,7 @@ fn python(packages: &str) -> Option<PathBuf> {
     if probe.is_ok_and(|output| output.status.success()) {
         return Some(python.into());
     }
-    println!(
-        "skipped: no Python with {packages} (name one in STYLEGAN_PYTHON to run this test)"
-    );
+    println!("skipped: no Python with {packages} (name one in STYLEGAN_PYTHON to run this test)");
     None
 }
 
@@ -124,6 +125,7 @@ fn onnxruntime_draws_our_images() {
     ];
     configs[5].mapping.label_dim = 2;
     configs[5].synthesis.bias_before_blur = true;
+    configs[5].synthesis.custom_blur = true;
     configs[5].synthesis.fused_scale = stylegan::FusedScale::True;
     for (index, mut config) in configs.into_iter().enumerate() {
         (config.mapping.z_dim, config.mapping.w_dim, config.mapping.hidden_dim) = (8, 8, 8);
@@ -137,15 +139,21 @@ fn onnxruntime_draws_our_images() {
         let written = Native::open(&path).unwrap().export(Format::Onnx, &out).unwrap();
         let generator = generator(&converted);
         let z = stylegan::latents(&[1, 2, 3], 8, &Device::Cpu).unwrap();
-        let label = (labels > 0).then(|| Tensor::ones((3, labels), DType::F32, &Device::Cpu).unwrap());
+        let label =
+            (labels > 0).then(|| Tensor::ones((3, labels), DType::F32, &Device::Cpu).unwrap());
         let ws = generator.broadcast(&generator.map(&z, label.as_ref()).unwrap()).unwrap();
         let ws = generator.truncate(&ws, 0.7, Some(2)).unwrap();
         let image = generator.synthesize(&ws, 0.0, &Noise::Const).unwrap();
-        let mut stored = BTreeMap::from([("z".to_owned(), z), ("ws".to_owned(), ws), ("image".to_owned(), image)]);
+        let mut stored = BTreeMap::from([
+            ("z".to_owned(), z),
+            ("ws".to_owned(), ws),
+            ("image".to_owned(), image),
+        ]);
         stored.extend(label.map(|label| ("label".to_owned(), label)));
         for (name, tensor) in &converted.tensors {
             if let Some(size) = name.strip_suffix(".noise.const") {
-                let (size, conv) = size.trim_start_matches("synthesis.b").split_once(".conv").unwrap();
+                let (size, conv) =
+                    size.trim_start_matches("synthesis.b").split_once(".conv").unwrap();
                 let block = size.parse::<usize>().unwrap().ilog2() as usize - 2;
                 let layer = 2 * block + conv.parse::<usize>().unwrap();
                 stored.insert(format!("noise{layer}"), tensor.clone());

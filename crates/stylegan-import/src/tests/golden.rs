@@ -1,4 +1,3 @@
-
 use candle_core::Tensor;
 use stylegan::Noise;
 use stylegan_checkpoint::pickle::Document;
@@ -19,7 +18,11 @@ fn check_generator(what: &str, converted: &Converted) {
     close(what, &w, case.output("w").unwrap());
     for lod in ["0", "0.3", "1", "2.5"] {
         let image = generator.synthesize(&ws, lod.parse().unwrap(), &Noise::Const).unwrap();
-        close(&format!("{what}, lod {lod}"), &image, case.output(&format!("image.lod={lod}")).unwrap());
+        close(
+            &format!("{what}, lod {lod}"),
+            &image,
+            case.output(&format!("image.lod={lod}")).unwrap(),
+        );
     }
     let truncated = generator.truncate(&ws, 0.7, Some(4)).unwrap();
     close(what, &truncated, case.output("wp.psi=0.7.cutoff=4").unwrap());
@@ -38,9 +41,11 @@ fn check_discriminator(what: &str, converted: &Converted) {
 
 #[test]
 fn stylegan_through_the_official_pickle_and_both_serializations_of_genforce() {
-    for name in
-        ["stylegan1_official_tf.pkl", "stylegan1_genforce.pth", "stylegan1_genforce_legacy_serialization.pth"]
-    {
+    for name in [
+        "stylegan1_official_tf.pkl",
+        "stylegan1_genforce.pth",
+        "stylegan1_genforce_legacy_serialization.pth",
+    ] {
         let document = Document::open(&golden("import").join(name)).unwrap();
         check_generator(name, &convert(&document, Role::Ema));
         if name.contains("legacy") {

@@ -13,17 +13,36 @@ struct Names {
 }
 
 /// Names and shapes of whole checkpoints, one file each.
-const FILES: [(&str, Dialect, Role, &str); 13] = [
+const FILES: [(&str, Dialect, Role, &str); 12] = [
     ("arcface.model_ir_se50", Dialect::ArcFace, Role::Features, "IR-SE50"),
-    ("huangzh13.discriminator_1024", Dialect::Huangzh13, Role::Discriminator, "discriminator, 1024x1024"),
+    (
+        "huangzh13.discriminator_1024",
+        Dialect::Huangzh13,
+        Role::Discriminator,
+        "discriminator, 1024x1024",
+    ),
     ("huangzh13.generator_1024", Dialect::Huangzh13, Role::Ema, "generator, 1024x1024"),
     ("huangzh13.generator_32px_small", Dialect::Huangzh13, Role::Ema, "generator, 32x32"),
     ("lernapparat.generator_1024", Dialect::Lernapparat, Role::Ema, "generator, 1024x1024"),
     ("psp.encoder_18_styles", Dialect::Psp, Role::Encoder, "18 styles"),
-    ("rosinality_stylegan1.discriminator", Dialect::RosinalityStyleGan, Role::Discriminator, "1024x1024"),
-    ("rosinality_stylegan1.generator", Dialect::RosinalityStyleGan, Role::Ema, "generator, 1024x1024"),
-    ("rosinality_stylegan2.discriminator_256", Dialect::RosinalityStyleGan2, Role::Discriminator, "256x256"),
-    ("rosinality_stylegan2.generator_1024", Dialect::RosinalityStyleGan2, Role::Ema, "1024x1024, Skip"),
+    (
+        "rosinality_stylegan1.generator",
+        Dialect::RosinalityStyleGan,
+        Role::Ema,
+        "generator, 1024x1024",
+    ),
+    (
+        "rosinality_stylegan2.discriminator_256",
+        Dialect::RosinalityStyleGan2,
+        Role::Discriminator,
+        "256x256",
+    ),
+    (
+        "rosinality_stylegan2.generator_1024",
+        Dialect::RosinalityStyleGan2,
+        Role::Ema,
+        "1024x1024, Skip",
+    ),
     ("torchvision.alexnet", Dialect::Torchvision, Role::Features, "AlexNet"),
     ("torchvision.squeezenet1_1", Dialect::Torchvision, Role::Features, "SqueezeNet"),
     ("torchvision.vgg16", Dialect::Torchvision, Role::Features, "VGG16"),
@@ -52,6 +71,14 @@ fn names_and_shapes_of_whole_checkpoints() {
         let rows = planned.unwrap_or_else(|mismatch| panic!("{file}: {mismatch}"));
         assert!(rows.iter().filter(|row| row.source.is_some()).count() >= 16, "{file}");
     }
+}
+
+#[test]
+fn a_discriminator_of_another_architecture_is_recognised_and_refused() {
+    let names = names("rosinality_stylegan1.discriminator");
+    let (dialect, network) = dialects::flat(Role::Ema, "", tensors(&names)).unwrap();
+    assert_eq!((dialect, network.role), (Dialect::RosinalityStyleGan, Role::Discriminator));
+    assert!(network.kind.model(&network).unwrap_err().contains("first convolution"));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! Layouts of TensorFlow's networks that no golden file has: written by the reverse of the table, with another program's
 //! rules for shapes, and read back.
 
-use stylegan::{
-    DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead,
-};
+use stylegan::{DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead};
 
 use super::pickler::{self, Item};
 use super::*;
@@ -17,7 +15,13 @@ fn open(bytes: Vec<u8>) -> Document {
 
 /// Writes a native network in TensorFlow's layout, reads it back and compares every number.
 #[track_caller]
-fn round_trip(model: Model, table: &Table, module: &str, function: &str, settings: &[(&str, Item)]) {
+fn round_trip(
+    model: Model,
+    table: &Table,
+    module: &str,
+    function: &str,
+    settings: &[(&str, Item)],
+) {
     let native = pickler::synthetic(model);
     let shapes = native.model.shapes().unwrap();
     let rules = table.reversed(&shapes, native.model.blocks());
@@ -64,7 +68,6 @@ fn configurations_b_to_f_by_their_settings() {
             let item = match item {
                 Item::Int(value) => Item::Int(*value),
                 Item::Bool(value) => Item::Bool(*value),
-                Item::Text(value) => Item::Text(value.clone()),
             };
             (*key, item)
         }));
@@ -119,7 +122,13 @@ fn progressive_gan_of_either_repository() {
             ..DiscriminatorConfig::default()
         })
     };
-    round_trip(config(Downscale::InConvolution), &tables::DISCRIMINATOR, "tfutil", "D_paper", &sizes);
+    round_trip(
+        config(Downscale::InConvolution),
+        &tables::DISCRIMINATOR,
+        "tfutil",
+        "D_paper",
+        &sizes,
+    );
     let unfused = config(Downscale::AfterActivation);
     round_trip(unfused, &tables::DISCRIMINATOR_UNFUSED, "tfutil", "D_paper", &sizes);
 }

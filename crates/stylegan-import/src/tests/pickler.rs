@@ -9,7 +9,6 @@ use crate::{Converted, Model};
 pub enum Item {
     Int(i64),
     Bool(bool),
-    Text(String),
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
@@ -53,8 +52,7 @@ fn object(
     variables: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
     components: &[&str],
 ) {
-    out.extend(format!("c{module}\nNetwork\n)\x00").bytes());
-    out.pop();
+    out.extend(format!("c{module}\nNetwork\n)").bytes());
     out.extend(b"\x81}(");
     text(out, "version");
     int(out, 3);
@@ -67,7 +65,6 @@ fn object(
         match item {
             Item::Int(value) => int(out, *value),
             Item::Bool(value) => out.push(0x88 + u8::from(!value)),
-            Item::Text(value) => text(out, value),
         }
     }
     out.push(b'u');
@@ -76,7 +73,9 @@ fn object(
     for prefix in components {
         let inside: BTreeMap<_, _> = variables
             .iter()
-            .filter_map(|(name, array)| Some((name.strip_prefix(prefix)?.to_owned(), array.clone())))
+            .filter_map(|(name, array)| {
+                Some((name.strip_prefix(prefix)?.to_owned(), array.clone()))
+            })
             .collect();
         if !inside.is_empty() {
             text(out, prefix.trim_end_matches('/'));

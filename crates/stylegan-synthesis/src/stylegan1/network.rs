@@ -12,7 +12,8 @@ use crate::{Noise, SynthesisConfig};
 ///
 /// Parameters: `b4.const` or `b4.dense.weight`; `b{R}.conv{0,1}.*` (a weight, and what the
 /// epilogue takes; `b4.conv0` has no weight, it is the epilogue of the input);
-/// `b{R}.to_rgb.{weight,bias}`.
+/// `b{R}.to_rgb.{weight,bias}`; the buffers `b{R}.conv0.blur.kernel` where the blur is not the usual
+/// one.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
     pyramid: Pyramid,
@@ -37,6 +38,8 @@ enum Input {
 struct Block {
     /// `None` in the first block, whose input takes its place.
     up: Option<UpConv2d>,
+    /// A kernel `[C, 1, 3, 3]` to blur with, where it is not the usual one.
+    kernel: Option<Tensor>,
     epilogue0: Epilogue,
     conv1: EqualizedConv2d,
     epilogue1: Epilogue,
@@ -188,8 +191,17 @@ impl Block {
         } else {
             None
         };
+        let custom = config.custom_blur && config.blur && up.is_some();
+        let kernel = if custom {
+            let vb = vb.pp("conv0").pp("blur");
+            let mean = Init::Const(1.0 / 9.0);
+            Some(vb.get_with_hints((outputs, 1, 3, 3), "kernel", mean)?)
+        } else {
+            None
+        };
         Ok(Self {
             up,
+            kernel,
             epilogue0: Epilogue::new(config, 2 * block, outputs, size, vb.pp("conv0"))?,
             conv1,
             epilogue1: Epilogue::new(config, 2 * block + 1, outputs, size, vb.pp("conv1"))?,
@@ -201,7 +213,13 @@ impl Block {
     fn forward(&self, x: &Tensor, ws: &Tensor, noise: &Noise, blur: bool) -> Result<Tensor> {
         let x = match &self.up {
             None => x.clone(),
-            Some(up) if blur => ops::blur(&self.epilogue0.before_blur(up.forward(x)?)?)?,
+            Some(up) if blur => {
+                let x = self.epilogue0.before_blur(up.forward(x)?)?;
+                match &self.kernel {
+                    None => ops::blur(&x)?,
+                    Some(kernel) => x.conv2d(kernel, 1, 1, 1, kernel.dim(0)?)?,
+                }
+            }
             Some(up) => up.forward(x)?,
         };
         let x = self.epilogue0.forward(&x, ws, noise)?;

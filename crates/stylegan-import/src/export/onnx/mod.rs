@@ -9,7 +9,6 @@ mod graph;
 mod proto;
 mod synthesis;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;

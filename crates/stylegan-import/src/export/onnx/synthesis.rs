@@ -109,9 +109,12 @@ impl Synthesis<'_> {
             x = self.bias(&x, &format!("{name}.bias"))?;
         }
         let taps = [1.0f32, 2.0, 1.0];
-        let kernel: Vec<f32> =
-            taps.iter().flat_map(|a| taps.map(|b| a * b / 16.0)).collect();
-        let kernel = self.graph.numbers(&[outputs as i64, 1, 3, 3], &kernel.repeat(outputs));
+        let kernel: Vec<f32> = taps.iter().flat_map(|a| taps.map(|b| a * b / 16.0)).collect();
+        let kernel = if self.config.custom_blur {
+            self.graph.constant(tensor(self.native, &format!("{name}.blur.kernel"))?, 1.0)?
+        } else {
+            self.graph.numbers(&[outputs as i64, 1, 3, 3], &kernel.repeat(outputs))
+        };
         let attributes = [
             Attribute::Ints("kernel_shape", &[3, 3]),
             Attribute::Ints("pads", &[1, 1, 1, 1]),
