@@ -17,9 +17,9 @@ pub(crate) struct Machine<'a, 'f> {
     pub(crate) storages: &'a Storages,
     /// How many files this one is inside of.
     pub(crate) nested: usize,
-    cursor: Cursor<'f>,
-    stack: Vec<Id>,
-    marks: Vec<usize>,
+    pub(super) cursor: Cursor<'f>,
+    pub(super) stack: Vec<Id>,
+    pub(super) marks: Vec<usize>,
     memo: HashMap<u64, Id>,
 }
 
@@ -192,75 +192,6 @@ impl Machine<'_, '_> {
         Ok(None)
     }
 
-    fn push(&mut self, node: Node) -> Result<(), PickleFault> {
-        let id = self.arena.add(node)?;
-        self.stack.push(id);
-        Ok(())
-    }
-
-    /// The lowest place that may be taken from the stack: nothing is taken from below the last mark.
-    fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    fn pop(&mut self) -> Result<Id, PickleFault> {
-        if self.stack.len() <= self.floor() {
-            return Err(empty());
-        }
-        self.stack.pop().ok_or_else(empty)
-    }
-
-    fn top(&self) -> Result<Id, PickleFault> {
-        self.stack[self.floor()..].last().copied().ok_or_else(empty)
-    }
-
-    fn discard(&mut self) -> Result<(), PickleFault> {
-        // POP on a mark takes the mark.
-        if self.stack.len() == self.floor() && self.marks.pop().is_some() {
-            return Ok(());
-        }
-        self.pop().map(drop)
-    }
-
-    fn last(&mut self, count: usize) -> Result<Vec<Id>, PickleFault> {
-        let start = self.stack.len().checked_sub(count).filter(|&start| start >= self.floor());
-        Ok(self.stack.split_off(start.ok_or_else(empty)?))
-    }
-
-    fn above_mark(&mut self) -> Result<Vec<Id>, PickleFault> {
-        let mark = self.marks.pop().ok_or_else(|| PickleFault::malformed("a mark is missing"))?;
-        Ok(self.stack.split_off(mark))
-    }
-
-    fn collect(&mut self, make: fn(Vec<Id>) -> Node) -> Result<(), PickleFault> {
-        let items = self.above_mark()?;
-        self.push(make(items))
-    }
-
-    fn extend(&mut self, items: Vec<Id>) -> Result<(), PickleFault> {
-        let target = self.top()?;
-        match self.arena.get_mut(target) {
-            Some(Node::List(list) | Node::Set(list)) => list.extend(items),
-            Some(Node::Object(object)) => object.elements.extend(items),
-            _ => return Err(self.unfit(target, "have elements")),
-        }
-        Ok(())
-    }
-
-    fn insert(&mut self, new: Vec<(Id, Id)>) -> Result<(), PickleFault> {
-        let target = self.top()?;
-        match self.arena.get_mut(target) {
-            Some(Node::Dict(entries)) => entries.extend(new),
-            Some(Node::Object(object)) => object.entries.extend(new),
-            _ => return Err(self.unfit(target, "have entries")),
-        }
-        Ok(())
-    }
-
-    fn unfit(&self, target: Id, what: &str) -> PickleFault {
-        PickleFault::malformed(format!("{} cannot {what}", self.arena.get(target).kind()))
-    }
-
     fn protocol(&mut self) -> Result<(), PickleFault> {
         match self.cursor.number(1, "its protocol")? {
             0..=HIGHEST_PROTOCOL => Ok(()),
@@ -390,10 +321,6 @@ impl Machine<'_, '_> {
         self.stack.push(value);
         Ok(())
     }
-}
-
-fn empty() -> PickleFault {
-    PickleFault::malformed("it takes more values than it gives: the file is damaged")
 }
 
 fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, PickleFault> {

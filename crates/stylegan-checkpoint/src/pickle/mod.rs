@@ -21,6 +21,7 @@ mod limits;
 mod machine;
 mod node;
 mod numpy;
+mod stack;
 mod tensor;
 mod text;
 mod torch;
