@@ -48,6 +48,8 @@ impl TrainConfig {
                 fused_scale: n.fused_scale,
                 structure: n.structure,
                 stylegan2: n.is_stylegan2().then_some(g.architecture),
+                // What other ports do differently.
+                ..SynthesisConfig::default()
             },
         }
     }
