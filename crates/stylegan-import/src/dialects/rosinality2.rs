@@ -146,7 +146,9 @@ fn discriminator(network: &Network, _: Settings) -> Result<Model, String> {
 /// pixel2style2pixel: `state_dict` with `encoder.*` and `decoder.*`, `opts`, and `latent_avg`.
 pub(super) fn recognise_psp(root: Value<'_>) -> Recognised<'_> {
     let tensors = root.get("state_dict").and_then(state_dict)?;
+    // A dictionary, or the object that the command line was parsed into.
     let options = root.get("opts")?;
+    let options = options.state().unwrap_or(options);
     let average = root.get("latent_avg").and_then(Value::tensor);
     let part = |prefix: &str| -> BTreeMap<String, Tensor> {
         let own = tensors.iter().filter_map(|(name, tensor)| {
