@@ -106,7 +106,10 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let count = converted.tensors.len();
     let (model, notes) = (converted.model.title(), converted.notes.clone());
     let drawable = matches!(converted.model, Model::Generator(_));
+    // The proof needs memory of its own, and nothing of the file any more.
     drop(converted);
+    drop(contents);
+    drop(document);
     let proof = if drawable { Some(prove(&path, args.force, printer)?) } else { None };
     printer.note(&format!("{count} tensors, checksum {checksum}"));
     let (picture, picture_checksum) = proof.unzip();
