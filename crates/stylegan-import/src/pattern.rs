@@ -67,7 +67,7 @@ impl Bindings {
 
     fn variable(&self, name: &str) -> Option<usize> {
         // Blocks are counted from 4x4, levels of detail from the full resolution.
-        let block = || Some((self.resolution()?.checked_ilog2()? as usize).checked_sub(2)?);
+        let block = || (self.resolution()?.checked_ilog2()? as usize).checked_sub(2);
         match name {
             "block" => block(),
             "lod" => (self.blocks).checked_sub(1 + block()?),

@@ -78,7 +78,7 @@ pub(crate) fn reduce(machine: &mut Machine, callable: Id, args: Id) -> Result<Id
         return stand(machine, args);
     }
     if RECORDS.iter().any(known) {
-        return machine.arena.add(Object::new(callable, args));
+        return machine.arena.add(Object::record(callable, args));
     }
     Err(PickleFault::Refused(format!(
         "{}.{}",
@@ -95,7 +95,7 @@ pub(crate) fn instance(machine: &mut Machine, class: Id, args: Id) -> Result<Nod
     };
     Ok(match (global.module.as_str(), global.name.as_str()) {
         ("collections", "OrderedDict" | "defaultdict") => Node::Dict(Vec::new()),
-        _ => Object::new(class, args),
+        _ => Object::record(class, args),
     })
 }
 

@@ -333,7 +333,7 @@ fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, PickleFault> {
 
 impl Object {
     /// A record of an instance.
-    pub(crate) fn new(class: Id, args: Id) -> Node {
+    pub(crate) fn record(class: Id, args: Id) -> Node {
         let (state, entries, elements) = (None, Vec::new(), Vec::new());
         Node::Object(Box::new(Self { class, args, state, entries, elements }))
     }
