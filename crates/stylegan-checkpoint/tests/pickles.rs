@@ -1,5 +1,7 @@
 //! Files as people have them, and damaged and hostile ones.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests panic as tests do")]
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 

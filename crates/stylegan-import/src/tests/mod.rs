@@ -1,5 +1,7 @@
 //! Whole files: golden cases through the importers, names of whole checkpoints, exports.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests panic as tests do")]
+
 mod exports;
 mod golden;
 mod names;
