@@ -49,9 +49,13 @@ pub enum Command {
     Import(commands::import::Args),
     /// Write a model as ONNX, PyTorch or numpy files
     Export(commands::export::Args),
+    /// Make a training set of any collection of images: cropped, resized, checked, fast to read
+    Prepare(commands::prepare::Args),
+    /// Look at collections of images: show, stats, extract, compare, check, list
+    Data(commands::data::Args),
     /// List the layers, shapes and parameters of a model, a checkpoint or a preset
     Inspect(commands::inspect::Args),
-    /// Measure the time of a training step or of generation
+    /// Measure the time of a training step, of generation or of reading images
     Bench(commands::bench::Args),
     /// Regenerate docs/cli.md, the reference of this command line
     Docs(commands::docs::Args),
@@ -82,6 +86,8 @@ impl Cli {
             Command::Truncate(args) => commands::truncate::run(args, printer),
             Command::Import(args) => commands::import::run(args, printer),
             Command::Export(args) => commands::export::run(args, printer),
+            Command::Prepare(args) => commands::prepare::run(args, printer),
+            Command::Data(args) => commands::data::run(args, printer),
             Command::Inspect(args) => commands::inspect::run(args, printer),
             Command::Bench(args) => commands::bench::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),

@@ -4,6 +4,7 @@
 //! `commands/`: its arguments (what was typed), its settings (what that means) and its execution.
 
 mod cli;
+mod collection;
 mod commands;
 mod drawing;
 mod failure;

@@ -17,6 +17,8 @@ pub struct Progress {
     what: &'static str,
     total: u64,
     done: u64,
+    /// What was done before, where reports began later.
+    first: Option<u64>,
     started: Instant,
     said: Instant,
 }
@@ -27,7 +29,19 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(total), target(printer));
         bar.set_style(style(&format!("{{bar:30}} {{pos}}/{{len}} {what}, {{eta}} left {{msg}}")));
         let now = Instant::now();
-        Self { bar, printer, what, total, done: 0, started: now, said: now }
+        Self { bar, printer, what, total, done: 0, first: None, started: now, said: now }
+    }
+
+    /// `done` are done in all; reports of several threads may come out of order. The time left is
+    /// that of what is done since the first report.
+    pub fn reach(&mut self, done: u64) {
+        if self.first.is_none() {
+            self.first = Some(done.saturating_sub(1));
+            self.bar.set_position(done);
+            self.bar.reset_eta();
+        }
+        let more = done.saturating_sub(self.done);
+        self.advance(more);
     }
 
     /// `count` more are done.
@@ -37,7 +51,8 @@ impl Progress {
         if !self.printer.terminal() && self.said.elapsed() >= PLAIN_INTERVAL {
             self.said = Instant::now();
             let seconds = self.started.elapsed().as_secs_f64();
-            let left = seconds / self.done.max(1) as f64 * (self.total - self.done) as f64;
+            let here = (self.done - self.first.unwrap_or_default()).max(1);
+            let left = seconds / here as f64 * self.total.saturating_sub(self.done) as f64;
             let (done, total, what) = (self.done, self.total, self.what);
             self.printer.note(&format!("{done}/{total} {what}, {} left", duration(left)));
         }

@@ -58,6 +58,24 @@ pub trait Dataset: Send + Sync {
     /// If the number is past the end, or if the picture cannot be read (any more).
     fn get(&self, index: usize) -> Result<Sample, DatasetError>;
 
+    /// Levels of resolution that are stored: 1 for full resolution alone, 2 if half of it is stored
+    /// too, and so on.
+    fn levels(&self) -> usize {
+        1
+    }
+
+    /// One sample at a level: 0 is full resolution, and each further level has half the sides.
+    ///
+    /// # Errors
+    /// As [`Dataset::get`], and if the level is not stored.
+    fn get_at(&self, index: usize, level: usize) -> Result<Sample, DatasetError> {
+        if level == 0 {
+            self.get(index)
+        } else {
+            Err(DatasetError::Level { level, levels: self.levels() })
+        }
+    }
+
     /// Turns a label into that of the mirrored picture. Most labels know no left and right.
     fn mirror_label(&self, _label: &mut [f32]) {}
 

@@ -1,6 +1,6 @@
 //! What can go wrong with a data set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error that names the file, the value or the image it is about.
 #[derive(Debug, thiserror::Error)]
@@ -20,25 +20,75 @@ pub enum DatasetError {
         /// What the operating system says.
         source: std::io::Error,
     },
-    /// A path names a file, and files are no data sets here.
-    #[error("{} is a file: expected a folder of images", path.display())]
-    NotAFolder {
+    /// A file's content is of no known kind.
+    #[error("cannot take {} for a data set: {reason}", path.display())]
+    UnknownFile {
         /// The file.
         path: PathBuf,
+        /// What is there instead.
+        reason: &'static str,
+    },
+    /// A file of a known kind is broken, or holds what it should not.
+    #[error("{}: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A file or folder cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// Something is where a set is to be written.
+    #[error("{} is there already", path.display())]
+    Exists {
+        /// The place.
+        path: PathBuf,
+    },
+    /// Settings of a preparation that do not fit each other or the images.
+    #[error("{reason}")]
+    Settings {
+        /// What does not fit.
+        reason: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A long operation was stopped on request.
+    #[error("stopped after {done} of {total} images")]
+    Stopped {
+        /// Images done.
+        done: usize,
+        /// Images in all.
+        total: usize,
+    },
+    /// A set does not store a level of its pyramid.
+    #[error("the data set stores {levels} levels of resolution, so there is no level {level}")]
+    Level {
+        /// The level asked for; 0 is full resolution.
+        level: usize,
+        /// How many there are.
+        levels: usize,
     },
     /// A folder holds no image.
-    #[error("no image in {} or the folders in it ({ignored} other files)", path.display())]
+    #[error("no image in {} ({ignored} other files)", path.display())]
     Empty {
         /// The folder.
         path: PathBuf,
         /// Files that are no images.
         ignored: usize,
     },
-    /// All images of a folder are bad.
-    #[error("none of the {count} images in {} can be read; the first is {first}: {reason}", path.display())]
+    /// All images of a source are bad.
+    #[error("none of the {count} images of {source_name} can be read; the first is {first}: {reason}")]
     AllBad {
-        /// The folder.
-        path: PathBuf,
+        /// The source.
+        source_name: String,
         /// How many images were tried.
         count: usize,
         /// The first, in the order of names.
@@ -46,7 +96,7 @@ pub enum DatasetError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Some images of a folder are bad.
+    /// Some images are bad.
     #[error("{count} of {total} images cannot be read; the first is {first}: {reason}")]
     BadImages {
         /// How many are bad.
@@ -134,13 +184,30 @@ pub enum DatasetError {
 }
 
 impl DatasetError {
+    pub(crate) fn format(path: &Path, reason: impl Into<String>, hint: &'static str) -> Self {
+        Self::Format { path: path.into(), reason: reason.into(), hint }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Write { path: path.into(), source }
+    }
+
     /// What to do about it, as one sentence, where there is something to do.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotFound { .. } => {
-                "give the path of a folder of images, or faces, faces:COUNT or faces:COUNT@RESOLUTION for the bundled faces"
+                "give the path of a folder of images or of a set, or faces, faces:COUNT or faces:COUNT@RESOLUTION for the bundled faces"
             }
-            Self::NotAFolder { .. } => "put the images into a folder and give its path",
+            Self::UnknownFile { .. } => {
+                "what is read: prepared sets, folders and zip archives of images, TFRecords, LMDB, IDX (MNIST), CIFAR-10; a single image goes into a folder"
+            }
+            Self::Format { hint, .. } | Self::Settings { hint, .. } => hint,
+            Self::Unreadable { .. } => "check that the file may be read and is whole",
+            Self::Write { .. } => {
+                "check that the folder may be written and the disk has room; the same command then continues where it was"
+            }
+            Self::Exists { .. } => "name another place, or remove what is there",
+            Self::Stopped { .. } => "the same command continues where it was",
             Self::Empty { .. } => {
                 "PNG, JPEG, WebP, BMP and GIF images are read, also from folders inside the folder"
             }

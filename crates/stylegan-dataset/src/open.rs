@@ -1,12 +1,12 @@
 //! From what a user types to a data set.
 
-use std::path::Path;
-
 use crate::cache::DEFAULT_BYTES;
+use crate::collection::{Collection, CollectionOptions};
 use crate::dataset::{Dataset, Progress};
 use crate::error::DatasetError;
 use crate::faces::{Faces, FacesConfig};
-use crate::folder::{Filter, Folder, FolderOptions};
+use crate::picture::{Crop, Filter};
+use crate::source::{SourceOptions, open_source};
 
 /// What is wanted of whatever data set is opened.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -18,11 +18,12 @@ pub struct OpenOptions {
     pub channels: usize,
     /// Seed of the bundled faces; 0 by default.
     pub seed: u64,
-    /// Folders: the sub-folders are classes. False by default.
+    /// Folders and zip archives: the sub-folders are classes. False by default; sets that carry
+    /// labels have them in any case.
     pub class_per_folder: bool,
-    /// Folders: images that cannot be read are left out and counted. False by default.
+    /// Images that cannot be read are left out and counted. False by default.
     pub skip_bad: bool,
-    /// Folders: how images are made smaller or larger; Lanczos by default.
+    /// How images are made smaller or larger; Lanczos by default.
     pub filter: Filter,
     /// Pictures are kept in memory if all of them take at most so many bytes; 2 GiB by default.
     pub cache_bytes: u64,
@@ -43,12 +44,14 @@ impl Default for OpenOptions {
 }
 
 /// Opens the data set that a text names: `faces`, `faces:COUNT`, `faces@RESOLUTION`,
-/// `faces:COUNT@RESOLUTION`, or the path of a folder of images.
+/// `faces:COUNT@RESOLUTION`, or the path of anything that [`open_source`] recognises.
 ///
-/// `faces` always means the bundled faces; a folder of that name is `./faces`.
+/// `faces` always means the bundled faces; a folder of that name is `./faces`. A prepared set that
+/// stores the resolution and has the channels is read as it is; everything else is cropped around
+/// its centre, resized and converted on the way.
 ///
 /// # Errors
-/// If the text is none of these, nothing is at the path, or the folder does not open.
+/// If the text is none of these, nothing is at the path, or the set does not open.
 ///
 /// # Example
 /// ```
@@ -62,39 +65,58 @@ pub fn open(
     options: &OpenOptions,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Box<dyn Dataset>, DatasetError> {
-    let rest = spec.strip_prefix("faces");
-    if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with([':', '@'])) {
-        return Ok(Box::new(Faces::new(faces(spec, rest, options)?)?));
-    }
-    if spec.is_empty() {
-        return Err(DatasetError::Spec { spec: String::new(), reason: "it is empty".into() });
-    }
-    let folder = FolderOptions {
-        resolution: options.resolution,
-        channels: options.channels,
-        class_per_folder: options.class_per_folder,
-        skip_bad: options.skip_bad,
-        filter: options.filter,
-        cache_bytes: options.cache_bytes,
-    };
-    Ok(Box::new(Folder::open(Path::new(spec), folder, progress)?))
-}
-
-/// Reads what follows `faces`.
-fn faces(spec: &str, rest: &str, options: &OpenOptions) -> Result<FacesConfig, DatasetError> {
-    let number = |text: &str, what: &str| {
-        text.parse::<usize>().ok().filter(|&n| n > 0).ok_or_else(|| DatasetError::Spec {
-            spec: spec.into(),
-            reason: format!("expected {what} as a whole number above zero, got \"{text}\""),
-        })
-    };
-    let mut config = FacesConfig {
+    let faces = FacesConfig {
         resolution: options.resolution,
         channels: options.channels,
         seed: options.seed,
         cache_bytes: options.cache_bytes,
         ..FacesConfig::default()
     };
+    if let Some(config) = faces_config(spec, &faces)? {
+        return Ok(Box::new(Faces::new(config)?));
+    }
+    let (height, width) = options.resolution;
+    let source = SourceOptions {
+        side: (height == width).then_some(height),
+        class_per_folder: options.class_per_folder,
+        faces,
+    };
+    let source = open_source(spec, &source)?;
+    if let Some(native) = source.as_native()
+        && let Some(set) = native.at(options.resolution, options.channels)
+    {
+        return Ok(Box::new(set));
+    }
+    let fitting = CollectionOptions {
+        resolution: options.resolution,
+        channels: options.channels,
+        skip_bad: options.skip_bad,
+        crop: Crop::Center,
+        filter: options.filter,
+        cache_bytes: options.cache_bytes,
+    };
+    Ok(Box::new(Collection::new(source, fitting, progress)?))
+}
+
+/// The faces that a text names, with `defaults` for what it leaves out; `None` if it names a path.
+pub(crate) fn faces_config(
+    spec: &str,
+    defaults: &FacesConfig,
+) -> Result<Option<FacesConfig>, DatasetError> {
+    if spec.is_empty() {
+        return Err(DatasetError::Spec { spec: String::new(), reason: "it is empty".into() });
+    }
+    let rest = spec.strip_prefix("faces");
+    let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with([':', '@'])) else {
+        return Ok(None);
+    };
+    let number = |text: &str, what: &str| {
+        text.parse::<usize>().ok().filter(|&n| n > 0).ok_or_else(|| DatasetError::Spec {
+            spec: spec.into(),
+            reason: format!("expected {what} as a whole number above zero, got \"{text}\""),
+        })
+    };
+    let mut config = defaults.clone();
     let (count, side) = rest.split_once('@').map_or((rest, None), |(a, b)| (a, Some(b)));
     if let Some(count) = count.strip_prefix(':') {
         config.count = number(count, "a count of faces")?;
@@ -103,7 +125,7 @@ fn faces(spec: &str, rest: &str, options: &OpenOptions) -> Result<FacesConfig, D
         let side = number(side, "a resolution")?;
         config.resolution = (side, side);
     }
-    Ok(config)
+    Ok(Some(config))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod ci;
+pub mod data;
 pub mod docs;
 pub mod export;
 pub mod generate;
@@ -9,6 +10,7 @@ pub mod import;
 pub mod inspect;
 pub mod interpolate;
 pub mod mix;
+pub mod prepare;
 pub mod tidy;
 pub mod train;
 pub mod truncate;

@@ -34,7 +34,7 @@ pub struct Args {
     /// A TOML file whose keys are laid over the preset's, or over those of the run that is resumed
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The images: a folder, or faces, faces:COUNT, faces:COUNT@RESOLUTION for the bundled faces
+    /// The images: a prepared set, a folder or zip archive of images, TFRecords, an LMDB, MNIST's or CIFAR-10's files, or faces:COUNT@RESOLUTION for the bundled faces
     #[arg(long, value_name = "SPEC")]
     pub data: Option<String>,
     /// Resolution of the images, a power of two from 8 to 1024

@@ -7,6 +7,8 @@ use crate::error::DatasetError;
 /// Pictures and labels, one after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
+    /// How many times the pictures are halved: 0 at full resolution.
+    pub level: usize,
     /// `[n, channels, height, width]`, from 0 to 255.
     pub images: Vec<u8>,
     /// `[n, label_dim]`.
@@ -39,10 +41,12 @@ impl Batch {
         box_downscale(&self.images, (self.height, self.width), factor)
     }
 
-    pub(super) fn empty(dataset: &dyn Dataset, position: u64, n: usize) -> Self {
+    pub(super) fn empty(dataset: &dyn Dataset, position: u64, n: usize, level: usize) -> Self {
         let ((height, width), channels) = (dataset.resolution(), dataset.channels());
+        let (height, width) = (height >> level, width >> level);
         let label_dim = dataset.label_dim();
         Self {
+            level,
             images: Vec::with_capacity(n * channels * height * width),
             labels: Vec::with_capacity(n * label_dim),
             n: 0,

@@ -63,6 +63,7 @@ pub struct Loader {
     order: Order,
     pool: Option<Pool>,
     position: u64,
+    level: usize,
 }
 
 impl Loader {
@@ -75,14 +76,14 @@ impl Loader {
             return Err(DatasetError::NoImages);
         }
         let order = Order::new(config.seed, dataset.len());
-        Ok(Self { dataset, config, order, pool: None, position: 0 })
+        Ok(Self { dataset, config, order, pool: None, position: 0, level: 0 })
     }
 
     /// Goes to a position: how many pictures count as delivered.
     pub fn seek(&mut self, position: u64) {
         self.position = position;
         if let Some(pool) = &self.pool {
-            pool.restart(position);
+            pool.restart(position, self.level);
         }
     }
 
@@ -96,13 +97,31 @@ impl Loader {
         &self.dataset
     }
 
-    /// The next `n` pictures. The number may differ from call to call.
+    /// The next `n` pictures at full resolution. The number may differ from call to call.
     ///
     /// # Errors
     /// If a picture cannot be read; the error names it. The position stays, so that another call
     /// tries again.
     pub fn next_batch(&mut self, n: usize) -> Result<Batch, DatasetError> {
-        let mut batch = Batch::empty(self.dataset.as_ref(), self.position, n);
+        self.next_batch_at(n, 0)
+    }
+
+    /// The next `n` pictures at a level of resolution, halved so many times, or at the smallest
+    /// level above it that the set stores; [`Batch::level`] says which it is. Pictures, their order
+    /// and their mirroring are the same at every level.
+    ///
+    /// # Errors
+    /// As [`Loader::next_batch`].
+    pub fn next_batch_at(&mut self, n: usize, level: usize) -> Result<Batch, DatasetError> {
+        let level = level.min(self.dataset.levels().saturating_sub(1));
+        if level != self.level {
+            // What the threads have ready is of another size.
+            self.level = level;
+            if let Some(pool) = &self.pool {
+                pool.restart(self.position, level);
+            }
+        }
+        let mut batch = Batch::empty(self.dataset.as_ref(), self.position, n, level);
         let filled = self.fill(&mut batch, n);
         match filled {
             Ok(()) => {
@@ -123,7 +142,7 @@ impl Loader {
             let index = self.order.index(position);
             let sample = match self.pool()? {
                 Some(pool) => pool.take()?,
-                None => self.dataset.get(index)?,
+                None => self.dataset.get_at(index, self.level)?,
             };
             batch.push(self.dataset.as_ref(), index, sample, self.mirrored(position));
         }
@@ -135,7 +154,8 @@ impl Loader {
         if self.pool.is_none() && self.config.workers > 0 {
             let LoaderConfig { workers, prefetch, .. } = self.config;
             let dataset = Arc::clone(&self.dataset);
-            self.pool = Some(Pool::start(dataset, self.order, workers, prefetch, self.position)?);
+            let from = (self.position, self.level);
+            self.pool = Some(Pool::start(dataset, self.order, workers, prefetch, from)?);
         }
         Ok(self.pool.as_ref())
     }

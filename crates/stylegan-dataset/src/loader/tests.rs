@@ -93,7 +93,7 @@ proptest! {
         let mut parts = loader(Arc::new(Numbers::new(len)), workers);
         parts.next_batch(3).unwrap();
         parts.seek(skip as u64);
-        let mut joined = Batch::empty(parts.dataset().clone().as_ref(), skip as u64, total);
+        let mut joined = Batch::empty(parts.dataset().clone().as_ref(), skip as u64, total, 0);
         for n in sizes {
             prop_assert_eq!(parts.position(), skip as u64 + joined.n as u64);
             let batch = parts.next_batch(n).unwrap();

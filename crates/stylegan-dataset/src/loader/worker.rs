@@ -15,6 +15,8 @@ type Outcome = Result<Sample, DatasetError>;
 struct Window {
     /// Position of the first slot.
     base: u64,
+    /// Level of resolution of the pictures.
+    level: usize,
     /// One slot a claimed position; `None` while a thread works on it.
     slots: VecDeque<Option<Outcome>>,
     /// Goes up with every restart: what was claimed before is not wanted any more.
@@ -50,10 +52,10 @@ impl Pool {
         order: Order,
         workers: usize,
         prefetch: usize,
-        position: u64,
+        (position, level): (u64, usize),
     ) -> Result<Self, DatasetError> {
-        let window =
-            Window { base: position, slots: VecDeque::new(), generation: 0, closing: false };
+        let slots = VecDeque::new();
+        let window = Window { base: position, level, slots, generation: 0, closing: false };
         let shared = Arc::new(Shared {
             window: Mutex::new(window),
             room: Condvar::new(),
@@ -91,11 +93,12 @@ impl Pool {
         }
     }
 
-    /// Forgets what is ahead and goes on from another position.
-    pub(super) fn restart(&self, position: u64) {
+    /// Forgets what is ahead and goes on from another position, at a level of resolution.
+    pub(super) fn restart(&self, position: u64, level: usize) {
         let mut window = self.shared.lock();
         window.slots.clear();
         window.base = position;
+        window.level = level;
         window.generation += 1;
         drop(window);
         self.shared.room.notify_all();
@@ -120,12 +123,13 @@ fn work(shared: &Shared, dataset: &dyn Dataset, order: Order) {
             window = shared.room.wait(window).unwrap_or_else(PoisonError::into_inner);
             continue;
         }
-        let (generation, position) = (window.generation, window.base + window.slots.len() as u64);
+        let (generation, level) = (window.generation, window.level);
+        let position = window.base + window.slots.len() as u64;
         window.slots.push_back(None);
         drop(window);
 
         let index = order.index(position);
-        let outcome = catch_unwind(AssertUnwindSafe(|| dataset.get(index))).unwrap_or_else(|_| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| dataset.get_at(index, level))).unwrap_or_else(|_| {
             let reason = String::from("preparing it ended in a panic");
             Err(DatasetError::Worker { index, reason })
         });

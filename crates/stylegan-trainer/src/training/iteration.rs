@@ -32,7 +32,9 @@ impl Training {
         state: &State,
         observer: &mut dyn Observer,
     ) -> std::result::Result<Option<Progress>, TrainError> {
-        let batch = self.loader.next_batch(state.minibatch)?;
+        // A set that stores the level is read at that level.
+        let halvings = state.lod.floor() as usize - batch.level;
+        let batch = self.loader.next_batch_at(state.minibatch, halvings)?;
         let parts = self.config.parts(state.resolution, state.minibatch);
         let settings = self.settings();
         let mut means = Means::default();
@@ -101,7 +103,7 @@ impl Training {
 
     /// A batch's images as the discriminator sees them.
     pub(super) fn reals(&self, batch: &Batch, state: &State) -> Result<Tensor> {
-        let halvings = state.lod.floor() as usize;
+        let halvings = state.lod.floor() as usize - batch.level;
         let shape = (batch.n, batch.channels, batch.height, batch.width);
         reals::process(&batch.images, shape, halvings, state.lod.fract(), &self.device)
     }

@@ -12,12 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 use proptest::prelude::*;
 use stylegan_dataset::{
-    Dataset, DatasetError, Folder, FolderOptions, Image, OpenOptions, Progress, open, silent,
+    Collection, CollectionOptions, Dataset, DatasetError, Image, OpenOptions, Progress, open, silent,
 };
+use stylegan_dataset::source::ImageFolder;
 use tempfile::TempDir;
 
-fn options(height: usize, width: usize, channels: usize) -> FolderOptions {
-    FolderOptions { resolution: (height, width), channels, ..FolderOptions::default() }
+fn options(height: usize, width: usize, channels: usize) -> CollectionOptions {
+    CollectionOptions { resolution: (height, width), channels, ..CollectionOptions::default() }
 }
 
 fn rgb(width: u32, height: u32) -> RgbImage {
@@ -30,9 +31,23 @@ fn save(folder: &Path, name: &str, image: impl Into<DynamicImage>) {
     image.into().save(path).unwrap();
 }
 
+/// The images of a folder, with a class per sub-folder if wanted.
+fn open_as(
+    path: &Path,
+    options: CollectionOptions,
+    class_per_folder: bool,
+) -> Result<Collection, DatasetError> {
+    let source = ImageFolder::open(path, class_per_folder)?;
+    Collection::new(Box::new(source), options, &silent)
+}
+
+fn open_folder(path: &Path, options: CollectionOptions) -> Result<Collection, DatasetError> {
+    open_as(path, options, false)
+}
+
 /// The one picture of a folder.
-fn only(folder: &Path, options: FolderOptions) -> Image {
-    let folder = Folder::open(folder, options, &silent).unwrap();
+fn only(folder: &Path, options: CollectionOptions) -> Image {
+    let folder = open_folder(folder, options).unwrap();
     assert_eq!(folder.len(), 1);
     folder.get(0).unwrap().image
 }
@@ -185,7 +200,7 @@ fn finds_images_at_any_depth_by_name_or_content() {
     fs::rename(dir.path().join("b/0.bmp"), dir.path().join("b/0")).unwrap();
     fs::copy(dir.path().join("a.png"), dir.path().join("misnamed.jpg")).unwrap();
     fs::write(dir.path().join("notes.txt"), "not an image").unwrap();
-    let folder = Folder::open(dir.path(), options(8, 8, 3), &silent).unwrap();
+    let folder = open_folder(dir.path(), options(8, 8, 3)).unwrap();
     let names: Vec<_> = (0..folder.len()).map(|i| folder.name(i).unwrap()).collect();
     assert_eq!(names, ["a.png", "b/0", "b/deep/er/1.png", "misnamed.jpg"]);
     assert_eq!(folder.report().ignored, 1);
@@ -201,8 +216,7 @@ fn classes_are_sub_folders_in_the_order_of_their_names() {
         save(dir.path(), name, rgb(8, 8));
     }
     fs::create_dir(dir.path().join("empty")).unwrap();
-    let options = FolderOptions { class_per_folder: true, ..options(8, 8, 3) };
-    let folder = Folder::open(dir.path(), options.clone(), &silent).unwrap();
+    let folder = open_as(dir.path(), options(8, 8, 3), true).unwrap();
     assert_eq!(folder.label_names(), ["cat", "dog", "zebra"]);
     let counts: Vec<_> = folder.report().classes.iter().map(|(_, count)| *count).collect();
     assert_eq!(counts, [2, 1, 1]);
@@ -210,7 +224,7 @@ fn classes_are_sub_folders_in_the_order_of_their_names() {
     assert_eq!(labels, [[1., 0., 0.], [1., 0., 0.], [0., 1., 0.], [0., 0., 1.]]);
 
     save(dir.path(), "stray.png", rgb(8, 8));
-    let error = Folder::open(dir.path(), options, &silent).unwrap_err();
+    let error = open_as(dir.path(), options(8, 8, 3), true).unwrap_err();
     assert!(matches!(&error, DatasetError::NoClass { count: 1, first } if first == "stray.png"));
     assert!(error.hint().is_some());
 }
@@ -226,27 +240,27 @@ fn bad_images_are_named_or_skipped_and_counted() {
     fs::write(dir.path().join("4.jpg"), "no image").unwrap();
     fs::write(dir.path().join("6.png"), "").unwrap();
 
-    let error = Folder::open(dir.path(), options(8, 8, 3), &silent).unwrap_err();
+    let error = open_folder(dir.path(), options(8, 8, 3)).unwrap_err();
     let DatasetError::BadImages { count: 3, total: 6, ref first, .. } = error else {
         panic!("{error}")
     };
     assert_eq!(first, "2.png");
     assert!(error.hint().unwrap().contains("--skip-bad"));
 
-    let skip = FolderOptions { skip_bad: true, ..options(8, 8, 3) };
-    let folder = Folder::open(dir.path(), skip.clone(), &silent).unwrap();
+    let skip = CollectionOptions { skip_bad: true, ..options(8, 8, 3) };
+    let folder = open_folder(dir.path(), skip.clone()).unwrap();
     assert_eq!(folder.len(), 3);
     let bad: Vec<_> = folder.report().bad.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(bad, ["2.png", "4.jpg", "6.png"]);
     assert_eq!(folder.report().bad[2].1, "the file is empty");
     assert!(folder.warnings()[0].contains("3 images were left out; the first is 2.png"));
-    assert_eq!(folder.name(1), Some("3.png"));
+    assert_eq!(folder.name(1).as_deref(), Some("3.png"));
     assert_eq!(folder.get(1).unwrap(), folder.get(0).unwrap());
 
     for name in ["1.png", "3.png", "5.bmp"] {
         fs::remove_file(dir.path().join(name)).unwrap();
     }
-    let error = Folder::open(dir.path(), skip, &silent).unwrap_err();
+    let error = open_folder(dir.path(), skip).unwrap_err();
     assert!(matches!(error, DatasetError::AllBad { count: 3, .. }), "{error}");
 }
 
@@ -254,16 +268,16 @@ fn bad_images_are_named_or_skipped_and_counted() {
 fn missing_empty_and_odd_paths_are_told_apart() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("file.png");
-    let try_open = |path: &Path| Folder::open(path, options(8, 8, 3), &silent).unwrap_err();
+    let try_open = |path: &Path| open_folder(path, options(8, 8, 3)).unwrap_err();
     assert!(matches!(try_open(&file), DatasetError::NotFound { .. }));
     save(dir.path(), "file.png", rgb(8, 8));
-    assert!(matches!(try_open(&file), DatasetError::NotAFolder { .. }));
+    assert!(matches!(try_open(&file), DatasetError::UnknownFile { .. }));
     let empty = TempDir::new().unwrap();
     fs::write(empty.path().join("notes.txt"), "none here").unwrap();
     let error = try_open(empty.path());
     assert!(matches!(error, DatasetError::Empty { ignored: 1, .. }));
     assert!(error.to_string().contains(empty.path().to_str().unwrap()));
-    let error = Folder::open(dir.path(), options(8, 8, 2), &silent).unwrap_err();
+    let error = open_folder(dir.path(), options(8, 8, 2)).unwrap_err();
     assert!(matches!(error, DatasetError::Channels { channels: 2 }));
 }
 
@@ -273,7 +287,7 @@ fn small_images_are_counted_after_the_crop() {
     for (name, width, height) in [("a.png", 20, 12), ("b.png", 16, 11), ("c.png", 16, 12)] {
         save(dir.path(), name, rgb(width, height));
     }
-    let folder = Folder::open(dir.path(), options(12, 16, 3), &silent).unwrap();
+    let folder = open_folder(dir.path(), options(12, 16, 3)).unwrap();
     assert_eq!(folder.report().smaller, 1);
     assert_eq!(folder.warnings(), ["1 of 3 images are smaller than 12x16 and were enlarged"]);
 }
@@ -284,9 +298,9 @@ fn memory_makes_no_difference_but_speed() {
     for i in 0..5 {
         save(dir.path(), &format!("{i}.png"), rgb(9 + i, 14));
     }
-    let kept = Folder::open(dir.path(), options(8, 8, 3), &silent).unwrap();
-    let limit = FolderOptions { cache_bytes: 5 * 192 - 1, ..options(8, 8, 3) };
-    let read = Folder::open(dir.path(), limit, &silent).unwrap();
+    let kept = open_folder(dir.path(), options(8, 8, 3)).unwrap();
+    let limit = CollectionOptions { cache_bytes: 5 * 192 - 1, ..options(8, 8, 3) };
+    let read = open_folder(dir.path(), limit).unwrap();
     assert!(kept.report().cached && !read.report().cached);
     assert_eq!(kept.fingerprint(), read.fingerprint());
     for i in 0..5 {
@@ -303,7 +317,7 @@ fn fingerprints_follow_the_content() {
     let dir = TempDir::new().unwrap();
     save(dir.path(), "a.png", rgb(8, 8));
     save(dir.path(), "b.png", rgb(8, 9));
-    let print = |options| Folder::open(dir.path(), options, &silent).unwrap().fingerprint();
+    let print = |options| open_folder(dir.path(), options).unwrap().fingerprint();
     let first = print(options(8, 8, 3));
     assert_eq!(print(options(8, 8, 3)), first);
     assert_ne!(print(options(8, 8, 1)), first);
@@ -345,7 +359,7 @@ proptest! {
         let bytes = fs::read(dir.path().join(name)).unwrap();
         let keep = (bytes.len() as f64 * cut) as usize;
         fs::write(dir.path().join(name), &bytes[..keep]).unwrap();
-        match Folder::open(dir.path(), options(11, 13, 3), &silent) {
+        match open_folder(dir.path(), options(11, 13, 3)) {
             Ok(folder) => prop_assert_eq!(folder.get(0).unwrap().image, whole, "{} of {}", keep, bytes.len()),
             Err(error) => prop_assert!(error.to_string().contains(name), "{}", error),
         }
@@ -363,7 +377,7 @@ proptest! {
             bytes[at] = value;
         }
         fs::write(dir.path().join(name), &bytes).unwrap();
-        match Folder::open(dir.path(), options(8, 8, 3), &silent) {
+        match open_folder(dir.path(), options(8, 8, 3)) {
             Ok(folder) => prop_assert_eq!(folder.get(0).unwrap().image.data.len(), 192),
             Err(error) => prop_assert!(error.to_string().contains(name), "{}", error),
         }

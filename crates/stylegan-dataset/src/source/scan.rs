@@ -12,7 +12,7 @@ use crate::error::DatasetError;
 /// One image file.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Path within the folder, with `/` between its parts on every system.
     pub(super) name: String,
     pub(super) class: Option<usize>,
@@ -33,7 +33,8 @@ pub(super) fn scan(root: &Path, class_per_folder: bool) -> Result<Found, Dataset
         _ => DatasetError::Unreadable { path: root.into(), source },
     })?;
     if !kind.is_dir() {
-        return Err(DatasetError::NotAFolder { path: root.into() });
+        let reason = "it is a file, expected a folder of images";
+        return Err(DatasetError::UnknownFile { path: root.into(), reason });
     }
     let mut entries = Vec::new();
     let mut ignored = 0;
@@ -68,7 +69,7 @@ pub fn is_image(path: &Path) -> bool {
         || first_bytes(path).is_some_and(|start| image::guess_format(&start).is_ok_and(is_read))
 }
 
-fn is_read(format: ImageFormat) -> bool {
+pub(super) fn is_read(format: ImageFormat) -> bool {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
     matches!(format, Png | Jpeg | WebP | Bmp | Gif)
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::resample::Pixels;
+use super::Pixels;
 
 /// The longest side of an image that is decoded, in pixels.
 pub const MAX_SIDE: u32 = 32_768;
@@ -13,14 +13,15 @@ pub const MAX_SIDE: u32 = 32_768;
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Decodes an image of any supported format, whatever its file is called, turns it upright as its
-/// EXIF orientation says, and makes it 1 (grey), 3 (RGB) or 4 (RGBA) channels of bytes.
-pub(super) fn decode(bytes: &[u8], channels: usize) -> Result<Pixels, String> {
+/// EXIF orientation says, and makes it 1 (grey), 3 (RGB) or 4 (RGBA) channels of bytes; or as many
+/// as it has, grey with alpha counting as RGBA.
+pub(crate) fn decode(bytes: &[u8], channels: Option<usize>) -> Result<Pixels, String> {
     // A decoder that panics on a broken file is a bad file to us, not the end of the program.
     std::panic::catch_unwind(|| decode_checked(bytes, channels))
         .unwrap_or_else(|_| Err(String::from("the decoder failed on it")))
 }
 
-fn decode_checked(bytes: &[u8], channels: usize) -> Result<Pixels, String> {
+fn decode_checked(bytes: &[u8], channels: Option<usize>) -> Result<Pixels, String> {
     if bytes.is_empty() {
         return Err(String::from("the file is empty"));
     }
@@ -41,7 +42,12 @@ fn decode_checked(bytes: &[u8], channels: usize) -> Result<Pixels, String> {
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
     image.apply_orientation(orientation);
-    Ok(convert(image, channels))
+    let natural = match image.color() {
+        color if color.has_alpha() => 4,
+        color if color.has_color() => 3,
+        _ => 1,
+    };
+    Ok(convert(image, channels.unwrap_or(natural)))
 }
 
 /// Whether an end-of-image marker follows the start of the first scan. Inside a scan the marker
@@ -76,7 +82,7 @@ fn convert(image: DynamicImage, channels: usize) -> Pixels {
 }
 
 /// Lays pixels whose last of `N` channels is alpha on a white ground.
-fn on_white<const N: usize>(pixels: &[u8]) -> Vec<u8> {
+pub(super) fn on_white<const N: usize>(pixels: &[u8]) -> Vec<u8> {
     let mut opaque = Vec::with_capacity(pixels.len() / N * (N - 1));
     for pixel in pixels.chunks_exact(N) {
         let alpha = u32::from(pixel[N - 1]);
