@@ -1,17 +1,14 @@
 //! Collections of pictures as commands take them: opened, watched, and their errors as failures.
 
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::sync::Arc;
 
 use stylegan_dataset::{DatasetError, Source, SourceOptions, open_source};
 
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::progress::Progress;
-
-/// What names a collection.
-pub const SOURCE_HELP: &str = "A prepared set, a folder or zip archive of images, TFRecords, an LMDB, MNIST's or CIFAR-10's files, or faces:COUNT@RESOLUTION for the bundled faces";
 
 /// Opens a collection.
 ///

@@ -239,9 +239,10 @@ impl Dataset for Collection {
                 loaded.pixels.ok_or_else(|| String::from("it was read without its pixels"))
             })
         };
-        let pixels = self.pictures.get_or(index, read).map_err(|reason| {
-            DatasetError::BadImage { name: self.source.name(number), reason }
-        })?;
+        let pixels = self
+            .pictures
+            .get_or(index, read)
+            .map_err(|reason| DatasetError::BadImage { name: self.source.name(number), reason })?;
         let (height, width) = self.options.resolution;
         let image = Image { width, height, channels: self.options.channels, data: pixels.to_vec() };
         Ok(Sample { image, label: self.labels.get(index) })
@@ -261,7 +262,9 @@ impl Dataset for Collection {
         };
         let place = if self.report.cached { "in memory" } else { "read when needed" };
         let source = self.source.describe();
-        format!("{count} images of {source}, {height}x{width}, {channels} channels{classes}, {place}")
+        format!(
+            "{count} images of {source}, {height}x{width}, {channels} channels{classes}, {place}"
+        )
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -85,7 +85,9 @@ pub enum DatasetError {
         ignored: usize,
     },
     /// All images of a source are bad.
-    #[error("none of the {count} images of {source_name} can be read; the first is {first}: {reason}")]
+    #[error(
+        "none of the {count} images of {source_name} can be read; the first is {first}: {reason}"
+    )]
     AllBad {
         /// The source.
         source_name: String,

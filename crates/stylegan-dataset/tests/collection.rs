@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 use proptest::prelude::*;
-use stylegan_dataset::{
-    Collection, CollectionOptions, Dataset, DatasetError, Image, OpenOptions, Progress, open, silent,
-};
 use stylegan_dataset::source::ImageFolder;
+use stylegan_dataset::{
+    Collection, CollectionOptions, Dataset, DatasetError, Image, OpenOptions, Progress, open,
+    silent,
+};
 use tempfile::TempDir;
 
 fn options(height: usize, width: usize, channels: usize) -> CollectionOptions {

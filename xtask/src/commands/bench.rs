@@ -7,6 +7,8 @@
 //! loss with R1 every step), and both Adam updates. With `--network stylegan2` it is the step of StyleGAN2's configuration E: R1 every 16
 //! steps and path length every 4, in steps of their own; the mean counts all of them.
 
+mod data;
+
 use std::fs;
 use std::time::Instant;
 
@@ -61,6 +63,10 @@ pub struct Args {
     /// Components of z and w
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive)]
     pub w_dim: usize,
+    /// With --mode data: the collection to read; unless given, sets made for the purpose, one of
+    /// --resolution and one of a million tiny images
+    #[arg(long, value_name = "SRC")]
+    pub data: Option<String>,
     /// Steps to measure, after two to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
     pub steps: usize,
@@ -84,6 +90,8 @@ pub enum Mode {
     Train,
     /// Mapping and synthesis of a batch.
     Generate,
+    /// Opening a collection of images and reading it in shuffled order.
+    Data,
 }
 
 /// The line of output.
@@ -111,13 +119,16 @@ struct Line<'a> {
 ///
 /// When the networks cannot be of this size.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    if args.mode == Mode::Data {
+        return data::run(args, printer);
+    }
     let mut bench = Bench::new(args)?;
     let mut times = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
         let started = Instant::now();
         match args.mode {
             Mode::Train => bench.train(step as u64)?,
-            Mode::Generate => bench.generate(step as u64)?,
+            Mode::Generate | Mode::Data => bench.generate(step as u64)?,
         }
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64());
@@ -270,6 +281,7 @@ mod tests {
             batch: 1,
             network: Network::Stylegan,
             mode: Mode::Train,
+            data: None,
             channel_base: 64,
             channel_max: 8,
             w_dim: 8,

@@ -183,7 +183,8 @@ fn explain(error: DatasetError) -> Failure {
 }
 
 fn report(args: &Args, prepared: Prepared, printer: Printer) -> Result<(), Failure> {
-    let Prepared { images, channels, levels, label_dim, bad, smaller, content, continued } = prepared;
+    let Prepared { images, channels, levels, label_dim, bad, smaller, content, continued } =
+        prepared;
     if continued > 0 {
         printer.note(&format!("{continued} images were done by an earlier preparation"));
     }
@@ -207,7 +208,11 @@ fn report(args: &Args, prepared: Prepared, printer: Printer) -> Result<(), Failu
         printer.note(&format!(
             "to train on it: cargo xtask train --data {} --resolution {height}{}",
             args.dest.display(),
-            if channels == 3 { String::new() } else { format!(" --set network.channels={channels}") }
+            if channels == 3 {
+                String::new()
+            } else {
+                format!(" --set network.channels={channels}")
+            }
         ));
     }
     let plain = args.dest.display().to_string();

@@ -129,10 +129,11 @@ fn work(shared: &Shared, dataset: &dyn Dataset, order: Order) {
         drop(window);
 
         let index = order.index(position);
-        let outcome = catch_unwind(AssertUnwindSafe(|| dataset.get_at(index, level))).unwrap_or_else(|_| {
-            let reason = String::from("preparing it ended in a panic");
-            Err(DatasetError::Worker { index, reason })
-        });
+        let outcome = catch_unwind(AssertUnwindSafe(|| dataset.get_at(index, level)))
+            .unwrap_or_else(|_| {
+                let reason = String::from("preparing it ended in a panic");
+                Err(DatasetError::Worker { index, reason })
+            });
 
         window = shared.lock();
         if window.generation == generation {

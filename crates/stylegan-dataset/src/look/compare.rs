@@ -40,11 +40,7 @@ impl Difference {
 }
 
 /// Compares picture by picture, all as RGB (with alpha if both have it), and label by label.
-pub fn compare(
-    a: &dyn Source,
-    b: &dyn Source,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Difference {
+pub fn compare(a: &dyn Source, b: &dyn Source, progress: &(dyn Fn(Progress) + Sync)) -> Difference {
     let total = a.len().min(b.len());
     let done = AtomicUsize::new(0);
     let pairs: Vec<Result<(u64, u8, usize), ()>> = (0..total)

@@ -99,7 +99,8 @@ mod tests {
 
     fn picture(seed: usize, noise: usize) -> Pixels {
         let wave = |x: usize, y: usize| ((x * (seed * 7 + 3) + y * (seed * 5 + 2)) % 97 * 2) as u8;
-        let data = (0..1024).map(|at| wave(at % 32 / 4, at / 128).saturating_add((at * noise % 3) as u8));
+        let data =
+            (0..1024).map(|at| wave(at % 32 / 4, at / 128).saturating_add((at * noise % 3) as u8));
         Pixels { width: 32, height: 32, channels: 1, data: data.collect() }
     }
 

@@ -107,9 +107,8 @@ pub fn stats(
     let images = total - bad.len();
     let count = (pixels as f64).max(1.0);
     let mean = sums.map(|sum| sum as f64 / count);
-    let deviation = std::array::from_fn(|c| {
-        (squares[c] as f64 / count - mean[c] * mean[c]).max(0.0).sqrt()
-    });
+    let deviation =
+        std::array::from_fn(|c| (squares[c] as f64 / count - mean[c] * mean[c]).max(0.0).sqrt());
     let mut duplicates = distance.map_or(Vec::new(), |most| near_duplicates(&looks, most));
     for pair in &mut duplicates {
         (pair.first, pair.second) = (numbers[pair.first], numbers[pair.second]);

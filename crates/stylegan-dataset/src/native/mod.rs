@@ -84,7 +84,8 @@ impl Native {
                 Some(bytes) if map.bytes().len() as u64 == bytes => Ok(map),
                 _ => {
                     let found = map.bytes().len();
-                    let expected = bytes.map_or("a possible length".to_owned(), |bytes| format!("{bytes} bytes"));
+                    let expected = bytes
+                        .map_or("a possible length".to_owned(), |bytes| format!("{bytes} bytes"));
                     let reason = format!("it has {found} bytes, expected {expected}");
                     Err(DatasetError::format(&path, reason, HINT))
                 }
@@ -155,9 +156,9 @@ impl Native {
             let bytes = self.inner.index.bytes().get(index * 8..)?.first_chunk()?;
             usize::try_from(u64::from_le_bytes(*bytes)).ok()
         };
-        let name = at(index).zip(at(index + 1)).and_then(|(start, end)| {
-            self.inner.names.bytes().get(start..end)
-        });
+        let name = at(index)
+            .zip(at(index + 1))
+            .and_then(|(start, end)| self.inner.names.bytes().get(start..end));
         String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
     }
 
@@ -196,9 +197,10 @@ impl Native {
                 let number = |&class: &[u8; 4]| u32::from_le_bytes(class).min(most);
                 Labels::classes(names, bytes.iter().map(number).collect())
             }
-            LabelKind::Vectors => {
-                Labels::vectors(names, bytes.iter().map(|&value| f32::from_le_bytes(value)).collect())
-            }
+            LabelKind::Vectors => Labels::vectors(
+                names,
+                bytes.iter().map(|&value| f32::from_le_bytes(value)).collect(),
+            ),
         }
     }
 

@@ -74,6 +74,8 @@ impl Dataset for NativeSet {
             (n, _) => format!(", labels of {n} values"),
         };
         let path = self.native.path().display();
-        format!("{count} images of the set {path}, {height}x{width}, {channels} channels{labels}, mapped")
+        format!(
+            "{count} images of the set {path}, {height}x{width}, {channels} channels{labels}, mapped"
+        )
     }
 }

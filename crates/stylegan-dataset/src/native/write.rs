@@ -160,12 +160,17 @@ impl<'a> Writer<'a> {
         }
         self.unsynced = 0;
         let path = self.folder.join(STATE);
-        let text = serde_json::to_vec(&self.state).map_err(|error| io::Error::other(error.to_string()));
+        let text =
+            serde_json::to_vec(&self.state).map_err(|error| io::Error::other(error.to_string()));
         text.and_then(|text| replace(&path, &text)).map_err(DatasetError::write(&path))
     }
 
     /// Writes the header: the folder is then a whole set, still under its working name.
-    pub(crate) fn finish(mut self, source: String, prepared: String) -> Result<Header, DatasetError> {
+    pub(crate) fn finish(
+        mut self,
+        source: String,
+        prepared: String,
+    ) -> Result<Header, DatasetError> {
         if let Some(index) = self.files.iter_mut().find(|part| part.path.ends_with(INDEX)) {
             let end = self.state.names.to_le_bytes();
             index.writer.write_all(&end).map_err(DatasetError::write(&index.path))?;

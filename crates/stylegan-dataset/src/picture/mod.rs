@@ -72,7 +72,7 @@ impl Pixels {
 /// The luma of an RGB pixel with the weights and the rounding of the `image` package.
 fn luma(pixel: &[u8]) -> u8 {
     let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-    ((2126 * red + 7152 * green + 722 * blue) / 10_000) as u8
+    ((2126 * red + 7152 * green + 722 * blue + 5000) / 10_000) as u8
 }
 
 #[cfg(test)]

@@ -117,7 +117,9 @@ pub(crate) fn fit(
     let placement = place(image, size, crop)?;
     let (height, width) = size;
     let Placement { from: [_, _, w, h], to: [_, _, new_w, new_h] } = placement;
-    if (w, h) == (image.width, image.height) && (w, h) == (width, height) && (new_w, new_h) == (w, h)
+    if (w, h) == (image.width, image.height)
+        && (w, h) == (width, height)
+        && (new_w, new_h) == (w, h)
     {
         return Ok(image.to_planes());
     }
@@ -125,12 +127,7 @@ pub(crate) fn fit(
 }
 
 /// Moves a part of an image to its place.
-fn moved(
-    image: &Pixels,
-    placement: &Placement,
-    size: (usize, usize),
-    filter: Filter,
-) -> Image {
+fn moved(image: &Pixels, placement: &Placement, size: (usize, usize), filter: Filter) -> Image {
     if image.channels < 4 {
         return resize(image, &image.data, placement, size, filter);
     }
@@ -275,7 +272,13 @@ mod tests {
         for (from, to) in [(7, 4), (64, 5), (3, 16)] {
             let image = grey(from, from, vec![77; from * from]);
             for filter in [Filter::Lanczos, Filter::Box] {
-                assert!(fit(&image, (to, to), Crop::Center, filter).unwrap().data.iter().all(|&v| v == 77));
+                assert!(
+                    fit(&image, (to, to), Crop::Center, filter)
+                        .unwrap()
+                        .data
+                        .iter()
+                        .all(|&v| v == 77)
+                );
             }
         }
     }
@@ -284,7 +287,10 @@ mod tests {
     fn hidden_colours_do_not_bleed() {
         let data = [[200, 100, 50, 255], [0, 255, 0, 0]].concat().repeat(2);
         let image = Pixels { width: 2, height: 2, channels: 4, data };
-        assert_eq!(fit(&image, (1, 1), Crop::Center, Filter::Box).unwrap().data, [200, 100, 50, 128]);
+        assert_eq!(
+            fit(&image, (1, 1), Crop::Center, Filter::Box).unwrap().data,
+            [200, 100, 50, 128]
+        );
     }
 
     #[test]

@@ -15,7 +15,8 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Points of a face, in the order of iBUG's annotation.
 const POINTS: usize = 68;
 
-const HINT: &str = "expected FFHQ's metadata (ffhq-dataset-v2.json), or {\"name.jpg\": [[x, y], 68 times], ...}";
+const HINT: &str =
+    "expected FFHQ's metadata (ffhq-dataset-v2.json), or {\"name.jpg\": [[x, y], 68 times], ...}";
 
 type Points = Vec<[f64; 2]>;
 
@@ -119,7 +120,12 @@ impl Quad {
     }
 
     /// The same from the centres of the eyes and the corners of the mouth.
-    pub fn from_features(eye0: [f64; 2], eye1: [f64; 2], mouth0: [f64; 2], mouth1: [f64; 2]) -> Self {
+    pub fn from_features(
+        eye0: [f64; 2],
+        eye1: [f64; 2],
+        mouth0: [f64; 2],
+        mouth1: [f64; 2],
+    ) -> Self {
         let add = |a: [f64; 2], b: [f64; 2], k: f64| [a[0] + k * b[0], a[1] + k * b[1]];
         let turned = |v: [f64; 2]| [-v[1], v[0]];
         let length = |v: [f64; 2]| (v[0] * v[0] + v[1] * v[1]).sqrt();
@@ -132,7 +138,9 @@ impl Quad {
         let y = turned(x);
         let center = add(eye, down, 0.1);
         let corner = |kx: f64, ky: f64| add(add(center, x, kx), y, ky);
-        Self { corners: [corner(-1.0, -1.0), corner(-1.0, 1.0), corner(1.0, 1.0), corner(1.0, -1.0)] }
+        Self {
+            corners: [corner(-1.0, -1.0), corner(-1.0, 1.0), corner(1.0, 1.0), corner(1.0, -1.0)],
+        }
     }
 
     /// The length of a side.
@@ -153,7 +161,8 @@ mod tests {
 
     #[test]
     fn the_square_is_that_of_the_reference() {
-        let quad = Quad::from_features([412.3, 501.7], [598.1, 489.2], [440.0, 702.5], [585.5, 695.0]);
+        let quad =
+            Quad::from_features([412.3, 501.7], [598.1, 489.2], [440.0, 702.5], [585.5, 695.0]);
         let expected = [
             [114.8424, 162.9996],
             [153.1746, 906.8926],
@@ -168,7 +177,8 @@ mod tests {
 
     #[test]
     fn both_kinds_of_files_are_read() {
-        let points: Vec<[f64; 2]> = (0..68).map(|i| [100.0 + i as f64, 80.0 + 2.0 * i as f64]).collect();
+        let points: Vec<[f64; 2]> =
+            (0..68).map(|i| [100.0 + i as f64, 80.0 + 2.0 * i as f64]).collect();
         let plain = serde_json::json!({ "a.jpg": points });
         let ffhq = serde_json::json!({ "0": { "category": "training", "in_the_wild": {
             "file_path": "in-the-wild-images/00000/a.jpg", "face_landmarks": points } } });

@@ -139,9 +139,8 @@ pub fn prepare(
     let continued = writer.state.next;
     let one = |at: usize| {
         let index = number(at);
-        make(source, index, landmarks, options, channels).map(|(levels, smaller)| {
-            (Picture { levels, name: source.name(index), index }, smaller)
-        })
+        make(source, index, landmarks, options, channels)
+            .map(|(levels, smaller)| (Picture { levels, name: source.name(index), index }, smaller))
     };
     let done = AtomicUsize::new(continued);
     while writer.state.next < total {
@@ -296,7 +295,8 @@ fn settings(
 
 /// The options in one line.
 fn describe(options: &PrepareOptions) -> String {
-    let PrepareOptions { resolution: (height, width), crop, filter, max_images, shuffle, .. } = options;
+    let PrepareOptions { resolution: (height, width), crop, filter, max_images, shuffle, .. } =
+        options;
     let word = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
     let mut said = format!("{height}x{width}, crop {}, filter {}", word(crop), word(filter));
     if let Some(most) = max_images {

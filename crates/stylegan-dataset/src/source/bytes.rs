@@ -117,7 +117,9 @@ pub(crate) fn whole_unpacked(path: &Path, limit: u64) -> Result<Vec<u8>, Dataset
     if packed.map_err(unreadable)? {
         // One byte more than the limit tells a file at the limit from one over it.
         let mut reader = GzDecoder::new(io::BufReader::new(file)).take(limit + 1);
-        reader.read_to_end(&mut bytes).map_err(|error| broken(format!("it does not unpack: {error}")))?;
+        reader
+            .read_to_end(&mut bytes)
+            .map_err(|error| broken(format!("it does not unpack: {error}")))?;
     } else {
         file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     }

@@ -30,7 +30,9 @@ pub(super) fn is_cifar(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     (name.ends_with(".bin") || name.ends_with(".bin.gz"))
         && first_unpacked(path, RECORD as u64 + 1).is_ok_and(|start| {
-            start.len() >= RECORD && start[0] < 10 && start.get(RECORD).is_none_or(|&label| label < 10)
+            start.len() >= RECORD
+                && start[0] < 10
+                && start.get(RECORD).is_none_or(|&label| label < 10)
         })
 }
 
@@ -60,12 +62,16 @@ impl Cifar {
             let bytes = whole_unpacked(file, MAX_INFLATED)?;
             if bytes.is_empty() || bytes.len() % RECORD != 0 {
                 let (found, left) = (bytes.len(), bytes.len() % RECORD);
-                let reason = format!("expected records of {RECORD} bytes, {left} of {found} are left over");
+                let reason =
+                    format!("expected records of {RECORD} bytes, {left} of {found} are left over");
                 return Err(broken(reason));
             }
             for (at, record) in bytes.chunks_exact(RECORD).enumerate() {
                 if usize::from(record[0]) >= CLASSES.len() {
-                    return Err(broken(format!("picture {at} has label {}: expected 0 to 9", record[0])));
+                    return Err(broken(format!(
+                        "picture {at} has label {}: expected 0 to 9",
+                        record[0]
+                    )));
                 }
                 numbers.push(record[0].into());
             }

@@ -79,7 +79,9 @@ impl JsonLabels {
             let label = by_name.remove(name.as_str());
             found.push(label.ok_or_else(|| format!("{name} has no label in it"))?);
         }
-        if let Some((name, _)) = self.entries.iter().find(|(name, _)| by_name.contains_key(name.as_str())) {
+        if let Some((name, _)) =
+            self.entries.iter().find(|(name, _)| by_name.contains_key(name.as_str()))
+        {
             let count = by_name.len();
             return Err(format!("it names {count} files that are missing; the first is {name}"));
         }
@@ -129,7 +131,10 @@ mod tests {
             ("{", "expected {\"labels\""),
             (r#"{"labels": [["a", -1]]}"#, "expected {\"labels\""),
             (r#"{"labels": [["a", 4000000000]]}"#, "below 100000"),
-            (r#"{"labels": [["a", 1], ["b", [1.0]]]}"#, "mixes kinds of labels: a has a class number, b has"),
+            (
+                r#"{"labels": [["a", 1], ["b", [1.0]]]}"#,
+                "mixes kinds of labels: a has a class number, b has",
+            ),
             (r#"{"labels": [["a", [1.0]], ["b", [1.0, 2.0]]]}"#, "mixes kinds of labels"),
             (r#"{"labels": [["a", 1]]}"#, "b has no label"),
             (r#"{"labels": [["a", 1], ["b", 1], ["c", 1]]}"#, "missing; the first is c"),

@@ -33,7 +33,13 @@ impl ImageFolder {
         let by_json = json.is_file();
         let Found { entries, classes, ignored } = scan::scan(root, class_per_folder && !by_json)?;
         let labels = if by_json {
-            let wrong = |reason| DatasetError::format(&json, reason, "correct it, or move it away to go without labels");
+            let wrong = |reason| {
+                DatasetError::format(
+                    &json,
+                    reason,
+                    "correct it, or move it away to go without labels",
+                )
+            };
             let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
             let labels = parse_labels(&whole_unpacked(&json, MAX_BYTES)?).map_err(wrong)?;
             labels.map_or(Ok(Labels::none()), |labels| labels.in_order(&names)).map_err(wrong)?

@@ -22,7 +22,8 @@ const LABELS_END: &str = "-labels-idx1-ubyte";
 /// own tool makes them).
 const BORDER: usize = 2;
 
-const HINT: &str = "get the file again; both the file of images and that of labels are needed whole";
+const HINT: &str =
+    "get the file again; both the file of images and that of labels are needed whole";
 
 /// An IDX file of grey images and, if it is there, the file of their labels.
 #[derive(Debug)]
@@ -80,9 +81,9 @@ impl Idx {
     }
 
     fn labels(images: &Path, count: usize) -> Result<Labels, DatasetError> {
-        let Some(name) = stem(images).and_then(|name| {
-            Some(format!("{}{LABELS_END}", name.strip_suffix(IMAGES_END)?))
-        }) else {
+        let Some(name) = stem(images)
+            .and_then(|name| Some(format!("{}{LABELS_END}", name.strip_suffix(IMAGES_END)?)))
+        else {
             return Ok(Labels::none());
         };
         let beside = [name.clone(), format!("{name}.gz")].map(|name| images.with_file_name(name));

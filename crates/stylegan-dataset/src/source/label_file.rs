@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use super::Source;
 use super::bytes::whole_unpacked;
 use super::dataset_json::{MAX_BYTES, parse_labels};
 use super::labels::{Labels, MAX_CLASSES};
-use super::Source;
 use crate::error::DatasetError;
 
 /// What the first column of a table's first row is called if that row is a heading.
@@ -34,8 +34,11 @@ pub fn read_label_file(path: &Path, source: &dyn Source) -> Result<Labels, Datas
 
 /// Labels of `names` from a comma-separated table.
 pub(crate) fn parse_table(text: &[u8], names: &[String]) -> Result<Labels, String> {
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text);
     let mut heading = Vec::new();
     let mut rows: HashMap<String, Vec<String>> = HashMap::new();
     let mut columns = None;
@@ -97,7 +100,8 @@ fn vectors(rows: &[&Vec<String>], heading: Vec<String>) -> Result<Labels, String
             values.push(value.ok_or_else(|| format!("{cell:?} is no number"))?);
         }
     }
-    let names = if heading.len() == dim { heading } else { (0..dim).map(|i| i.to_string()).collect() };
+    let names =
+        if heading.len() == dim { heading } else { (0..dim).map(|i| i.to_string()).collect() };
     Ok(Labels::vectors(names, values))
 }
 

@@ -22,6 +22,9 @@ mod zip;
 
 use sha2::{Digest, Sha256};
 
+pub use self::cifar::Cifar;
+pub use self::folder::ImageFolder;
+pub use self::zip::Zip;
 pub use dataset_json::{JsonLabels, parse_labels};
 pub use idx::Idx;
 pub use label_file::read_label_file;
@@ -30,9 +33,6 @@ pub use lmdb::Lmdb;
 pub use recognise::{SourceOptions, open_source};
 pub use records::{Records, parse_example, parse_npy};
 pub(crate) use records::{frame, write_example, write_npy};
-pub use self::cifar::Cifar;
-pub use self::folder::ImageFolder;
-pub use self::zip::Zip;
 
 use crate::dataset::Image;
 use crate::native::Native;

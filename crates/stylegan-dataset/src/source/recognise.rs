@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Source;
 use super::bytes::{first, first_unpacked};
 use super::cifar::{self, Cifar};
 use super::faces::FacesSource;
@@ -11,7 +12,6 @@ use super::lmdb::{self, Lmdb};
 use super::native::NativeSource;
 use super::records::{self, Records};
 use super::zip::{self, Zip};
-use super::Source;
 use crate::error::DatasetError;
 use crate::faces::FacesConfig;
 use crate::native::{self, Native};

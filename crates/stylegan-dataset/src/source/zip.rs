@@ -6,9 +6,9 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use ::zip::{CompressionMethod, ZipArchive};
 use flate2::read::DeflateDecoder;
 use image::ImageFormat;
-use ::zip::{CompressionMethod, ZipArchive};
 
 use super::bytes::Parts;
 use super::dataset_json::{MAX_BYTES, parse_labels};
@@ -27,7 +27,8 @@ const MAX_RATIO: u64 = 200;
 /// Entries below this size are never taken for bombs: a flat grey image packs well.
 const SMALL: u64 = 1 << 20;
 
-const HINT: &str = "make the archive again of images alone, without a password, or unpack it and give the folder";
+const HINT: &str =
+    "make the archive again of images alone, without a password, or unpack it and give the folder";
 
 /// The images of a zip archive, in the order of their names.
 #[derive(Debug)]
@@ -113,7 +114,9 @@ fn directory(path: &Path) -> Result<(Vec<Entry>, Option<Entry>, usize), String> 
         let deflated = match entry.compression() {
             CompressionMethod::Stored => false,
             CompressionMethod::Deflated => true,
-            other => return Err(format!("{name} is packed with {other:?}: expected stored or deflated")),
+            other => {
+                return Err(format!("{name} is packed with {other:?}: expected stored or deflated"));
+            }
         };
         let found = Entry {
             start: entry.data_start().ok_or_else(|| format!("{name} is at no place"))?,
@@ -167,7 +170,9 @@ impl Entry {
             return Err(format!("{name} unpacks to {size} bytes, more than {limit}"));
         }
         if *deflated && *size > SMALL && size / MAX_RATIO > *packed {
-            return Err(format!("{name} unpacks from {packed} to {size} bytes, as only a bomb does"));
+            return Err(format!(
+                "{name} unpacks from {packed} to {size} bytes, as only a bomb does"
+            ));
         }
         if !deflated && packed != size {
             return Err(format!("{name} is stored in {packed} bytes but has {size}"));
@@ -180,7 +185,9 @@ impl Entry {
         let bytes = if self.deflated {
             let mut bytes = Vec::new();
             let mut reader = DeflateDecoder::new(packed.as_slice()).take(self.size + 1);
-            reader.read_to_end(&mut bytes).map_err(|error| format!("it does not unpack: {error}"))?;
+            reader
+                .read_to_end(&mut bytes)
+                .map_err(|error| format!("it does not unpack: {error}"))?;
             bytes
         } else {
             packed

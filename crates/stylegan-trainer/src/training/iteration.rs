@@ -33,7 +33,7 @@ impl Training {
         observer: &mut dyn Observer,
     ) -> std::result::Result<Option<Progress>, TrainError> {
         // A set that stores the level is read at that level.
-        let halvings = state.lod.floor() as usize - batch.level;
+        let halvings = state.lod.floor() as usize;
         let batch = self.loader.next_batch_at(state.minibatch, halvings)?;
         let parts = self.config.parts(state.resolution, state.minibatch);
         let settings = self.settings();

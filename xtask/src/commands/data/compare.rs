@@ -71,7 +71,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let plain = format!(
         "{} and {} images: {differing} differ in pixels (largest difference {largest}, mean {mean:.4}), \
          {} in size, {labels} in labels (of {} and {} values)",
-        images[0], images[1], unlike.len(), label_dims[0], label_dims[1]
+        images[0],
+        images[1],
+        unlike.len(),
+        label_dims[0],
+        label_dims[1]
     );
     printer.data(&plain, &line)?;
     if same {
@@ -81,5 +85,6 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         Some((a, b)) => format!("the collections differ; the first images that do are {a} and {b}"),
         None => "the collections differ".to_owned(),
     };
-    Err(Failure::user(said).hint("--tolerance allows for a mean difference, --no-labels leaves labels out"))
+    Err(Failure::user(said)
+        .hint("--tolerance allows for a mean difference, --no-labels leaves labels out"))
 }

@@ -43,7 +43,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let total = source.len().min(args.max_images.unwrap_or(usize::MAX));
     let dest = &args.dest;
     if dest.exists() {
-        return Err(Failure::user(format!("`{}` is there already", dest.display())).hint("name another folder"));
+        return Err(Failure::user(format!("`{}` is there already", dest.display()))
+            .hint("name another folder"));
     }
     let mut partial = dest.file_name().unwrap_or_default().to_owned();
     partial.push(".partial");
@@ -59,25 +60,38 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     printer.data(&dest.display().to_string(), &Extracted { folder: dest, images: total })
 }
 
-fn write(source: &dyn Source, total: usize, folder: &Path, printer: Printer) -> Result<(), Failure> {
+fn write(
+    source: &dyn Source,
+    total: usize,
+    folder: &Path,
+    printer: Printer,
+) -> Result<(), Failure> {
     if folder.exists() {
-        fs::remove_dir_all(folder).or_user_with(|| format!("cannot remove `{}`", folder.display()))?;
+        fs::remove_dir_all(folder)
+            .or_user_with(|| format!("cannot remove `{}`", folder.display()))?;
     }
     fs::create_dir_all(folder).or_user_with(|| format!("cannot make `{}`", folder.display()))?;
-    let names: Vec<String> = (0..total).map(|index| file_name(&source.name(index), index)).collect();
+    let names: Vec<String> =
+        (0..total).map(|index| file_name(&source.name(index), index)).collect();
     let bar = Bar::new(printer, "images written");
     let done = std::sync::atomic::AtomicUsize::new(0);
     (0..total).into_par_iter().try_for_each(|index| {
         let path = folder.join(&names[index]);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).or_user_with(|| format!("cannot make `{}`", parent.display()))?;
+            fs::create_dir_all(parent)
+                .or_user_with(|| format!("cannot make `{}`", parent.display()))?;
         }
         let pixels = source.read(index).and_then(|raw| raw.decode(None)).map_err(|reason| {
             Failure::user(format!("cannot read {}: {reason}", source.name(index)))
                 .hint("`cargo xtask data check` lists every image that cannot be read")
         })?;
-        Picture { width: pixels.width, height: pixels.height, channels: pixels.channels, data: pixels.data }
-            .save(&path)?;
+        Picture {
+            width: pixels.width,
+            height: pixels.height,
+            channels: pixels.channels,
+            data: pixels.data,
+        }
+        .save(&path)?;
         let done = 1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         bar.report(Progress { done, total });
         Ok::<(), Failure>(())

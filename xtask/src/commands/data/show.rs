@@ -5,9 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 use stylegan_dataset::loader::Order;
-use stylegan_dataset::{
-    Collection, CollectionOptions, Crop, Dataset, Labels, Pixels, Raw, Source,
-};
+use stylegan_dataset::{Collection, CollectionOptions, Crop, Dataset, Labels, Pixels, Raw, Source};
 
 use crate::collection::{Bar, failure, open};
 use crate::failure::Failure;
@@ -113,7 +111,9 @@ fn choose(args: &Args, source: &dyn Source) -> Vec<Option<usize>> {
             place.push(Some(index));
         }
     }
-    places.iter_mut().for_each(|place| place.resize(place.len().div_ceil(args.columns) * args.columns, None));
+    places
+        .iter_mut()
+        .for_each(|place| place.resize(place.len().div_ceil(args.columns) * args.columns, None));
     places.concat()
 }
 
@@ -148,5 +148,9 @@ impl Source for Chosen {
 }
 
 fn columns(typed: &str) -> Result<usize, String> {
-    typed.parse().ok().filter(|&n| n > 0).ok_or_else(|| "a whole number above 0 is needed".to_owned())
+    typed
+        .parse()
+        .ok()
+        .filter(|&n| n > 0)
+        .ok_or_else(|| "a whole number above 0 is needed".to_owned())
 }

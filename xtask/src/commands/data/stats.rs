@@ -49,7 +49,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let bar = Bar::new(printer, "images read");
     let found = stats(source.as_ref(), Some(args.duplicates), &|at| bar.report(at));
     drop(bar);
-    let Stats { images, bad, ignored, sizes, channels, mean, deviation, classes, duplicates } = found;
+    let Stats { images, bad, ignored, sizes, channels, mean, deviation, classes, duplicates } =
+        found;
     let line = Line {
         images,
         bad,
@@ -69,7 +70,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
 
 fn plain(source: &str, line: &Line) -> String {
     let Line { images, bad, ignored, .. } = line;
-    let mut lines = vec![format!("{images} images of {source}; {} bad, {ignored} other files", bad.len())];
+    let mut lines =
+        vec![format!("{images} images of {source}; {} bad, {ignored} other files", bad.len())];
     let mut list = |title: &str, items: Vec<String>| {
         if items.is_empty() {
             return;
@@ -82,7 +84,10 @@ fn plain(source: &str, line: &Line) -> String {
     };
     let mut sizes = line.sizes.clone();
     sizes.sort_by_key(|&(_, _, count)| std::cmp::Reverse(count));
-    list("height x width", sizes.iter().map(|(h, w, count)| format!("{h} x {w}: {count}")).collect());
+    list(
+        "height x width",
+        sizes.iter().map(|(h, w, count)| format!("{h} x {w}: {count}")).collect(),
+    );
     let kind = |channels: usize| match channels {
         1 => "grey",
         3 => "RGB",
@@ -91,12 +96,15 @@ fn plain(source: &str, line: &Line) -> String {
     let channels = line.channels.iter();
     list("channels", channels.map(|&(n, count)| format!("{}: {count}", kind(n))).collect());
     let round = |values: [f64; 3]| values.map(|value| format!("{value:.2}")).join(", ");
-    list("red, green, blue", vec![
-        format!("mean {}", round(line.mean)),
-        format!("spread {}", round(line.deviation)),
-    ]);
+    list(
+        "red, green, blue",
+        vec![format!("mean {}", round(line.mean)), format!("spread {}", round(line.deviation))],
+    );
     list("classes", line.classes.iter().map(|(name, count)| format!("{name}: {count}")).collect());
-    list("look alike", line.duplicates.iter().map(|(a, b, bits)| format!("{a} and {b} ({bits} bits)")).collect());
+    list(
+        "look alike",
+        line.duplicates.iter().map(|(a, b, bits)| format!("{a} and {b} ({bits} bits)")).collect(),
+    );
     list("bad", bad.iter().map(|(name, reason)| format!("{name}: {reason}")).collect());
     lines.join("\n")
 }

@@ -16,7 +16,8 @@ use crate::error::DatasetError;
 
 pub(super) use tree::is_lmdb;
 
-const HINT: &str = "make the database again with prepare_data.py, or get it again if it was downloaded";
+const HINT: &str =
+    "make the database again with prepare_data.py, or get it again if it was downloaded";
 
 /// The pictures of one size in an LMDB.
 #[derive(Debug)]
@@ -67,7 +68,8 @@ impl Lmdb {
         let mut places = sizes.remove(&size).unwrap_or_default();
         places.sort_unstable();
         if let Some(missing) = (0..count).find(|&i| places.get(i).is_none_or(|&(at, _)| at != i)) {
-            let reason = format!("its length is {count}, but the key {size}-{missing:05} is missing");
+            let reason =
+                format!("its length is {count}, but the key {size}-{missing:05} is missing");
             return Err(broken(reason));
         }
         places.truncate(count);

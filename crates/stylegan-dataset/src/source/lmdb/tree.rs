@@ -58,10 +58,7 @@ fn meta(page: &[u8]) -> Option<Meta> {
 
 /// Calls `with` for the key of every entry and the place of its value: where it begins in the
 /// file, and its length.
-pub(super) fn entries(
-    file: &Parts,
-    mut with: impl FnMut(&[u8], (u64, u64)),
-) -> Result<(), String> {
+pub(super) fn entries(file: &Parts, mut with: impl FnMut(&[u8], (u64, u64))) -> Result<(), String> {
     let short = |_| String::from("it is too short to be an LMDB");
     let first = meta(&file.array::<160>(0).map_err(short)?);
     let first = first.ok_or("it is no LMDB of version 1 with little-endian numbers")?;
@@ -77,7 +74,8 @@ pub(super) fn entries(
     if meta.root == NO_PAGE {
         return Ok(());
     }
-    let mut walk = Walk { file, size, last: meta.last_page, pages: 0, entries: 0, most: meta.entries };
+    let mut walk =
+        Walk { file, size, last: meta.last_page, pages: 0, entries: 0, most: meta.entries };
     walk.page(meta.root, 0, &mut with)?;
     if walk.entries != meta.entries {
         return Err(format!("it says {} entries, and has {}", meta.entries, walk.entries));

@@ -133,7 +133,8 @@ pub(crate) fn write(image: &Image) -> Vec<u8> {
     }
     let shape = message(3, &message(1, &sides));
     let data = message(1, &message(1, &image.data));
-    let entry = |key: &[u8], feature: &[u8]| message(1, &[message(1, key), message(2, feature)].concat());
+    let entry =
+        |key: &[u8], feature: &[u8]| message(1, &[message(1, key), message(2, feature)].concat());
     message(1, &[entry(b"shape", &shape), entry(b"data", &data)].concat())
 }
 

@@ -33,9 +33,8 @@ pub(super) fn places(file: &Parts) -> Result<Vec<(u64, u64)>, String> {
     let mut at = 0;
     while at < file.len() {
         let number = places.len();
-        let head: [u8; HEAD as usize] = file
-            .array(at)
-            .map_err(|_| format!("it is cut short in record {number}"))?;
+        let head: [u8; HEAD as usize] =
+            file.array(at).map_err(|_| format!("it is cut short in record {number}"))?;
         let len = length(&head)
             .ok_or_else(|| format!("the checksum of record {number}'s length is wrong"))?;
         let next = len.checked_add(at + HEAD + TAIL).filter(|&next| next <= file.len());

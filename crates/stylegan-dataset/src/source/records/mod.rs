@@ -112,7 +112,9 @@ impl Source for Records {
         let image = parse_example(&payload)?;
         if let Some(side) = self.side.filter(|&side| side != image.width || side != image.height) {
             let (w, h) = (image.width, image.height);
-            return Err(format!("its picture is {w} wide and {h} high, the file's name says {side}"));
+            return Err(format!(
+                "its picture is {w} wide and {h} high, the file's name says {side}"
+            ));
         }
         Ok(Raw::Pixels(image))
     }

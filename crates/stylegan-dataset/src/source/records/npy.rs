@@ -61,7 +61,10 @@ pub fn parse(bytes: &[u8]) -> Result<(usize, usize, Vec<f32>), String> {
 pub(crate) fn write(rows: usize, columns: usize) -> Vec<u8> {
     let mut header = String::new();
     // Writing to a string cannot fail.
-    let _ = write!(header, "{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    let _ = write!(
+        header,
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    );
     // The data begin at a multiple of 64 bytes, after a line's end.
     let before = MAGIC.len() + 4;
     let padding = 63 - (before + header.len()) % 64;

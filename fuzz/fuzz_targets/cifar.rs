@@ -1,0 +1,7 @@
+//! Binary CIFAR-10.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use stylegan_fuzz::read_file;
+
+fuzz_target!(|bytes: &[u8]| read_file("data_batch_1.bin", bytes));

@@ -1,0 +1,8 @@
+//! dataset.json of stylegan2-ada.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = stylegan_dataset::source::parse_labels(bytes);
+});

@@ -1,0 +1,7 @@
+//! Image files of any format.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use stylegan_fuzz::read_file;
+
+fuzz_target!(|bytes: &[u8]| read_file("a.png", bytes));

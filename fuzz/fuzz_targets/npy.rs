@@ -1,0 +1,8 @@
+//! NumPy's array files.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = stylegan_dataset::source::parse_npy(bytes);
+});

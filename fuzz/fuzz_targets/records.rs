@@ -1,0 +1,7 @@
+//! TFRecords.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use stylegan_fuzz::read_file;
+
+fuzz_target!(|bytes: &[u8]| read_file("a-r03.tfrecords", bytes));
