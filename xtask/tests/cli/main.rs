@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests panic as tests do")]
 
 mod arguments;
+mod data;
 mod drawing;
 mod folders;
 mod harness;
