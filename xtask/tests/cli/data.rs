@@ -67,7 +67,10 @@ fn images_that_do_not_fit_are_named_and_leave_nothing() {
     image::GrayImage::new(16, 20).save(at.join("images/odd/wide.png")).unwrap();
     let prepare = ["prepare", "images", "set", "--resolution", "16", "--channels", "3"];
     refused(&xtask(at, prepare), &["odd/wide.png", "16 wide and 20 high", "--crop"]);
-    refused(&xtask(at, prepare[..5].iter().chain(&["--crop", "center"])), &["odd/wide.png", "channels"]);
+    refused(
+        &xtask(at, prepare[..5].iter().chain(&["--crop", "center"])),
+        &["odd/wide.png", "channels"],
+    );
     refused(&xtask(at, ["prepare", "images", "set", "--resolution", "3"]), &["3x3"]);
     refused(&xtask(at, ["prepare", "nowhere", "set", "--resolution", "16"]), &["nowhere"]);
     let table = ["--labels", "labels.csv", "--crop", "pad"];

@@ -29,7 +29,9 @@ fn folders_without_images_are_refused() {
     refused(&train(folder.path(), &[]), &["no image in images"]);
     fs::write(folder.path().join("images/notes.txt"), "").unwrap();
     refused(&train(folder.path(), &[]), &["no image in images"]);
-    for (data, said) in [("tiny.toml", "cannot take tiny.toml for a data set"), ("faces:none", "faces:none")] {
+    for (data, said) in
+        [("tiny.toml", "cannot take tiny.toml for a data set"), ("faces:none", "faces:none")]
+    {
         refused(&xtask(folder.path(), ["train", "--data", data]), &[said]);
     }
     assert!(!folder.path().join("runs").exists(), "a run was begun");

@@ -115,7 +115,9 @@ fn directory(path: &Path) -> Result<(Vec<Entry>, Option<Entry>, usize), String> 
             CompressionMethod::Stored => false,
             CompressionMethod::Deflated => true,
             other => {
-                return Err(format!("{name} is packed with {other:?}: expected stored or deflated"));
+                return Err(format!(
+                    "{name} is packed with {other:?}: expected stored or deflated"
+                ));
             }
         };
         let found = Entry {
