@@ -33,11 +33,12 @@ fn four_formats_give_the_same_pixels() {
     assert_eq!(folder.len(), 24);
     assert_eq!(pixels(data("stylegan2_ada.zip", 32).as_ref()), folder);
     assert_eq!(pixels(data("tfrecords", 32).as_ref()), folder);
-    // JPEG keeps a picture only roughly.
+    // These JPEGs halve the resolution of colour: at sharp edges values are far off (by 81 at most in
+    // another decoder, by 1.9 on average).
     let lmdb = pixels(data("rosinality.lmdb", 32).as_ref());
     assert_eq!(lmdb.len(), 24);
     for (found, wanted) in lmdb.iter().flatten().zip(folder.iter().flatten()) {
-        assert!(found.abs_diff(*wanted) < 48, "{found} for {wanted}");
+        assert!(found.abs_diff(*wanted) < 96, "{found} for {wanted}");
     }
     let error = |a: &[Vec<u8>]| {
         let pairs = a.iter().flatten().zip(folder.iter().flatten());
