@@ -19,13 +19,15 @@ pub(super) use tree::is_lmdb;
 const HINT: &str =
     "make the database again with prepare_data.py, or get it again if it was downloaded";
 
+/// Where a picture's file begins, and its length.
+type Place = (u64, u64);
+
 /// The pictures of one size in an LMDB.
 #[derive(Debug)]
 pub struct Lmdb {
     file: Parts,
     size: usize,
-    /// Where each picture's file begins, and its length.
-    places: Vec<(u64, u64)>,
+    places: Vec<Place>,
     labels: Labels,
 }
 
@@ -44,7 +46,7 @@ impl Lmdb {
         let broken = |reason: String| DatasetError::format(&path, reason, HINT);
         let file = Parts::open(&path)?;
         let mut length = None;
-        let mut sizes: BTreeMap<usize, Vec<(usize, (u64, u64))>> = BTreeMap::new();
+        let mut sizes: BTreeMap<usize, Vec<(usize, Place)>> = BTreeMap::new();
         tree::entries(&file, |key, place| {
             if key == b"length" {
                 length = Some(place);

@@ -98,11 +98,25 @@ pub fn parse(example: &[u8]) -> Result<Image, String> {
     each(example, 1, |features| {
         each(features, 1, |entry| {
             let (mut key, mut feature) = (&[][..], &[][..]);
-            each(entry, 1, |bytes| Ok(key = bytes))?;
-            each(entry, 2, |bytes| Ok(feature = bytes))?;
+            each(entry, 1, |bytes| {
+                key = bytes;
+                Ok(())
+            })?;
+            each(entry, 2, |bytes| {
+                feature = bytes;
+                Ok(())
+            })?;
             match key {
-                b"shape" => each(feature, 3, |list| Ok(shape = Some(integers(list)?))),
-                b"data" => each(feature, 1, |list| each(list, 1, |bytes| Ok(data = Some(bytes)))),
+                b"shape" => each(feature, 3, |list| {
+                    shape = Some(integers(list)?);
+                    Ok(())
+                }),
+                b"data" => each(feature, 1, |list| {
+                    each(list, 1, |bytes| {
+                        data = Some(bytes);
+                        Ok(())
+                    })
+                }),
                 _ => Ok(()),
             }
         })
