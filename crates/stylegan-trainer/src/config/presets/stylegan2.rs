@@ -99,6 +99,9 @@ fn auto(resolution: usize) -> TrainConfig {
 fn faces_32_sg2() -> TrainConfig {
     let mut config = stylegan2(faces_32());
     config.run.name = "faces-32-sg2".to_owned();
+    config.run.total_kimg = 100.0;
+    config.optimizer.learning_rate_at = ByResolution::default();
+    config.optimizer.rampdown_kimg = 40.0;
     config.run.image_ticks = 1;
     config.run.snapshot_ticks = 4;
     config.loss.penalty_interval = 4;
