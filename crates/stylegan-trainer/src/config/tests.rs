@@ -101,6 +101,10 @@ fn wrong_values_are_named_and_change_nothing() {
 
 #[test]
 fn impossible_values_are_named() {
+    let mut config = TrainConfig::default();
+    (config.schedule.minibatch, config.schedule.part) = (6, 0);
+    let error = config.validate().unwrap_err().to_string();
+    assert!(error.contains("mbstd_group_size"), "{error}");
     for (setting, part) in [
         ("network.resolution=48", "power of two"),
         ("network.resolution=2048", "`network.resolution`"),
@@ -110,7 +114,6 @@ fn impossible_values_are_named() {
         ("generator.mapping_layers=0", ""),
         ("generator.z_dim=0", "z_dim"),
         ("schedule.initial_resolution=12", "initial_resolution"),
-        ("schedule.minibatch=6", "mbstd_group_size"),
         ("schedule.part=6", "mbstd_group_size"),
         ("optimizer.beta2=1", "`optimizer.beta2`"),
         ("optimizer.learning_rate=0", "learning_rate"),

@@ -75,7 +75,8 @@ fn one_convolution_by_hand() {
 #[test]
 fn more_work_takes_more() {
     let bigger = |settings: &[&str]| {
-        let settings = [&["schedule.minibatch=16", "schedule.part=0"], settings].concat();
+        let whole = ["schedule.minibatch=16", "schedule.part=0", "schedule.parts_at_once=1"];
+        let settings = [&whole, settings].concat();
         workload(&settings).estimate(Some(&Machine::TYPICAL))
     };
     let base = bigger(&[]);
