@@ -2,7 +2,7 @@
 //!
 //! A [`Source`] gives what is stored: bytes of image files or pixels, names, labels. What a network
 //! wants of it (one size, one number of channels) is made by a [`crate::Collection`] on the fly, or
-//! once and for all by [`crate::prepare`]. One file a format; every one of them reads bytes that
+//! once and for all by [`crate::prepare()`]. One file a format; every one of them reads bytes that
 //! nobody vouches for, and answers with an error that names the file.
 
 pub(crate) mod bytes;
