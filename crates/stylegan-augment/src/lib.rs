@@ -1,0 +1,1 @@
+//! Differentiable augmentation for little data: ADA's adaptive pipeline and DiffAugment.

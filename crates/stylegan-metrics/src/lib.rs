@@ -1,0 +1,1 @@
+//! Perceptual path length, linear separability, FID and their kin, by named protocols.
