@@ -5,7 +5,9 @@ use anyhow::{Context, Result};
 use candle_core::Tensor;
 use serde_json::Value;
 use stylegan::{Discriminator, DiscriminatorConfig, Downscale};
-use stylegan_losses::{Critic, DiscriminatorLoss, DiscriminatorObjective, squared_norms};
+use stylegan_losses::{
+    Critic, DiscriminatorLoss, DiscriminatorObjective, Judgement, Origin, squared_norms,
+};
 use stylegan_testkit::golden::Case;
 
 use crate::generator::size;
@@ -44,13 +46,18 @@ pub fn parameters(case: &Case, prefix: &str, resolution: usize) -> Result<Named>
 struct AtLod<'a>(&'a Discriminator, f64);
 
 impl Critic for AtLod<'_> {
-    fn score(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        Ok(self.0.forward(x, self.1, None)?.score)
+    fn judge(&self, x: &Tensor, _: Origin) -> candle_core::Result<Judgement> {
+        Ok(self.0.forward(x, self.1, None)?.score.into())
     }
 
-    fn score_with_gradient(&self, x: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
+    fn judge_with_gradient(
+        &self,
+        x: &Tensor,
+        _: Origin,
+    ) -> candle_core::Result<(Judgement, Tensor)> {
         let (scores, tape) = self.0.forward_with_vjp(x, self.1, None)?;
-        Ok((scores.score.clone(), tape.input_gradient(&scores.score.ones_like()?)?))
+        let gradient = tape.input_gradient(&scores.score.ones_like()?)?;
+        Ok((scores.score.into(), gradient))
     }
 }
 
@@ -79,13 +86,15 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
     };
     for (name, expected) in &case.outputs {
         if let Some(lod) = name.strip_prefix("score.lod=") {
-            let score = AtLod(&network, lod_of(lod)?).score(&real)?;
+            let score = AtLod(&network, lod_of(lod)?).judge(&real, Origin::Real)?.scores;
             report.output(name, &score.reshape(expected.dims())?, expected);
         } else if let Some(lod) = name.strip_prefix("r1.input_grad.lod=") {
-            let (_, gradient) = AtLod(&network, lod_of(lod)?).score_with_gradient(&real)?;
+            let (_, gradient) =
+                AtLod(&network, lod_of(lod)?).judge_with_gradient(&real, Origin::Real)?;
             report.gradient(name, &gradient, expected);
         } else if let Some(lod) = name.strip_prefix("r1.per_sample.lod=") {
-            let (_, gradient) = AtLod(&network, lod_of(lod)?).score_with_gradient(&real)?;
+            let (_, gradient) =
+                AtLod(&network, lod_of(lod)?).judge_with_gradient(&real, Origin::Real)?;
             report.gradient(name, &squared_norms(&gradient)?, expected);
         } else if !["loss.", "grad.", "gp.alpha", "weight/"].iter().any(|p| name.starts_with(p)) {
             anyhow::bail!("unknown output {name}");

@@ -10,7 +10,9 @@ use stylegan::{
     Architecture, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Noise, mix,
     truncate,
 };
-use stylegan_losses::{Critic, PathLength, path_cotangent, path_lengths, softplus, squared_norms};
+use stylegan_losses::{
+    Critic, Judgement, Origin, PathLength, path_cotangent, path_lengths, softplus, squared_norms,
+};
 use stylegan_testkit::golden::Case;
 
 use crate::generator::size;
@@ -160,13 +162,18 @@ impl Path {
 struct Judge<'a>(&'a Discriminator);
 
 impl Critic for Judge<'_> {
-    fn score(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        Ok(self.0.forward(x, 0.0, None)?.score)
+    fn judge(&self, x: &Tensor, _: Origin) -> candle_core::Result<Judgement> {
+        Ok(self.0.forward(x, 0.0, None)?.score.into())
     }
 
-    fn score_with_gradient(&self, x: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
+    fn judge_with_gradient(
+        &self,
+        x: &Tensor,
+        _: Origin,
+    ) -> candle_core::Result<(Judgement, Tensor)> {
         let (scores, tape) = self.0.forward_with_vjp(x, 0.0, None)?;
-        Ok((scores.score.clone(), tape.input_gradient(&scores.score.ones_like()?)?))
+        let gradient = tape.input_gradient(&scores.score.ones_like()?)?;
+        Ok((scores.score.into(), gradient))
     }
 }
 
@@ -187,9 +194,10 @@ pub fn discriminator(case: &Case, report: &mut Report) -> Result<()> {
     let parameters = Named::new(renamed.collect::<Result<Vec<_>>>()?)?;
     let network = Discriminator::new(&ours, parameters.builder())?;
     let image = case.input("image")?;
-    let score = Judge(&network).score(&image)?;
+    let score = Judge(&network).judge(&image, Origin::Real)?.scores;
     report.output("score", &score.unsqueeze(1)?, case.output("score")?);
-    let (score, gradient) = Judge(&network).score_with_gradient(&image)?;
+    let (judgement, gradient) = Judge(&network).judge_with_gradient(&image, Origin::Real)?;
+    let score = judgement.scores;
     report.gradient("r1.input_grad", &gradient, case.output("r1.input_grad")?);
     let squares = squared_norms(&gradient)?;
     let expected = case.output("r1.per_sample")?;

@@ -9,7 +9,7 @@ use stylegan_losses::{DiscriminatorLoss, GeneratorLoss};
 use stylegan_ops as ops;
 use stylegan_testkit::golden::Case;
 use stylegan_trainer::optimizer::{Adam, AdamConfig};
-use stylegan_trainer::{Draws, Half, Networks, StepPosition, StepSettings, average};
+use stylegan_trainer::{ClassTerm, Draws, Half, Networks, StepPosition, StepSettings, average};
 
 use crate::names;
 use crate::report::Report;
@@ -50,6 +50,7 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
     let settings = StepSettings {
         generator_loss: GeneratorLoss::NonSaturating,
         discriminator_loss: DiscriminatorLoss::Logistic,
+        class: ClassTerm::default(),
         r1_gamma: number(config, "r1_gamma")?,
         r2_gamma: 0.0,
         mixing_probability: 0.0,

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use stylegan_testkit::{Tolerance, assert_close, synthetic};
-use stylegan_trainer::{Draws, Gradients, Half, Networks, StepPosition, StepSettings};
+use stylegan_trainer::{ClassTerm, Draws, Gradients, Half, Networks, StepPosition, StepSettings};
 
 use crate::small;
 
@@ -22,6 +22,7 @@ fn accumulated_gradients_are_those_of_the_whole_batch() {
     let settings = StepSettings {
         generator_loss: config.loss.generator,
         discriminator_loss: config.discriminator_loss(),
+        class: ClassTerm::default(),
         r1_gamma: 1.0,
         r2_gamma: 0.5,
         mixing_probability: 0.0,

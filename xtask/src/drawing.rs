@@ -7,13 +7,13 @@ use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use stylegan::{Generator, Noise, NoiseKind};
 
-use crate::failure::{Failure, OrFail};
+use crate::failure::Failure;
+use crate::labels::{LabelArgs, LabelChoice};
 use crate::model;
 use crate::output;
 use crate::picture::Picture;
 use crate::printer::Printer;
 use crate::progress::Progress;
-use crate::seeds::Seeds;
 
 /// Floats that one batch may hold in its largest feature maps: about 64 MB.
 const BATCH_FLOATS: usize = 1 << 24;
@@ -28,9 +28,9 @@ pub struct ModelArgs {
     /// Noise inputs: the model's constant maps, fresh ones for each seed, or none
     #[arg(long, value_enum, default_value_t = NoiseMode::Const)]
     pub noise: NoiseMode,
-    /// Labels to draw, as indices such as 3 or 0,4; a model trained with --classes needs it
-    #[arg(long, value_name = "LIST")]
-    pub class: Option<Seeds>,
+    /// What to draw, where the model was trained with labels.
+    #[command(flatten)]
+    pub labels: LabelArgs,
 }
 
 /// Where a picture goes.
@@ -74,7 +74,7 @@ pub enum NoiseMode {
 pub struct Artist {
     generator: Generator,
     noise: NoiseMode,
-    label: Option<Vec<f32>>,
+    labels: LabelChoice,
     lod: f64,
     device: Device,
 }
@@ -84,7 +84,7 @@ impl Artist {
     ///
     /// # Errors
     ///
-    /// When there is none, it cannot be read, or `--class` does not fit it.
+    /// When there is none, it cannot be read, or the labels that were typed do not fit it.
     pub fn open(args: &ModelArgs, printer: Printer) -> Result<Self, Failure> {
         let device = Device::Cpu;
         let path = model::locate(args.model.as_deref(), printer)?;
@@ -97,8 +97,8 @@ impl Artist {
                 "the run still grows: images are {resolution}x{resolution}, enlarged (lod {lod:.2})"
             ));
         }
-        let label = label(args.class.as_ref(), generator.config().mapping.label_dim)?;
-        Ok(Self { generator, noise: args.noise, label, lod, device })
+        let labels = args.labels.of(&generator)?;
+        Ok(Self { generator, noise: args.noise, labels, lod, device })
     }
 
     /// The generator.
@@ -116,21 +116,31 @@ impl Artist {
         Ok(stylegan::latents(seeds, z_dim, &self.device)?)
     }
 
-    /// Latents `[N, z_dim]` to styles `[N, layers, w_dim]`, not truncated.
+    /// The labels of seeds, `[seeds, label_dim]`; none for a model without labels.
+    ///
+    /// # Errors
+    ///
+    /// When the model's examples of labels are damaged.
+    pub fn labels(&self, seeds: &[u64]) -> Result<Option<Tensor>, Failure> {
+        self.labels.of_seeds(&self.generator, seeds, &self.device)
+    }
+
+    /// The styles of seeds, `[seeds, layers, w_dim]`, not truncated.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::labels`].
+    pub fn styles(&self, seeds: &[u64]) -> Result<Tensor, Failure> {
+        self.styles_of(&self.latents(seeds)?, self.labels(seeds)?.as_ref())
+    }
+
+    /// Latents `[N, z_dim]` and labels `[N, label_dim]` to styles `[N, layers, w_dim]`, not truncated.
     ///
     /// # Errors
     ///
     /// None in practice.
-    pub fn styles(&self, z: &Tensor) -> Result<Tensor, Failure> {
-        let labels = match &self.label {
-            None => None,
-            Some(label) => {
-                let label = Tensor::new(label.as_slice(), &self.device)?.unsqueeze(0)?;
-                Some(label.repeat((z.dim(0)?, 1))?)
-            }
-        };
-        let w = self.generator.map(z, labels.as_ref())?;
-        Ok(self.generator.broadcast(&w)?)
+    pub fn styles_of(&self, z: &Tensor, labels: Option<&Tensor>) -> Result<Tensor, Failure> {
+        Ok(self.generator.broadcast(&self.generator.map(z, labels)?)?)
     }
 
     /// Styles `[N, layers, w_dim]` to N pictures. `seeds` name the noise of each picture where
@@ -180,28 +190,6 @@ impl Artist {
     }
 }
 
-/// The label's components, ones at the typed indices.
-fn label(typed: Option<&Seeds>, dim: usize) -> Result<Option<Vec<f32>>, Failure> {
-    match (typed, dim) {
-        (None, 0) => Ok(None),
-        (Some(_), 0) => Err(Failure::user("this model was trained without labels")
-            .hint("leave --class away, or train one with `cargo xtask train --classes`")),
-        (None, dim) => {
-            Err(Failure::user(format!("this model has {dim} labels, and none was named"))
-                .hint(format!("add --class with indices from 0 to {}", dim - 1)))
-        }
-        (Some(typed), dim) => {
-            let mut label = vec![0.0; dim];
-            for &index in &typed.0 {
-                let place = usize::try_from(index).ok().and_then(|index| label.get_mut(index));
-                let place = place.ok_or(format!("this model has no label {index}")).or_user();
-                *place.map_err(|f| f.hint(format!("labels go from 0 to {}", dim - 1)))? = 1.0;
-            }
-            Ok(Some(label))
-        }
-    }
-}
-
 /// Checks that a truncation psi is a number.
 ///
 /// # Errors
@@ -211,25 +199,5 @@ pub fn psi(typed: &str) -> Result<f64, String> {
     match typed.parse::<f64>() {
         Ok(psi) if psi.is_finite() => Ok(psi),
         _ => Err("psi is a number such as 0.7".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_checked_against_the_model() {
-        let typed = |text: &str| text.parse::<Seeds>().unwrap();
-        assert_eq!(label(None, 0).unwrap(), None);
-        assert_eq!(label(Some(&typed("0,2")), 3).unwrap(), Some(vec![1.0, 0.0, 1.0]));
-        for (typed, dim, said) in [
-            (Some(typed("3")), 3, "no label 3"),
-            (Some(typed("0")), 0, "without labels"),
-            (None, 3, "has 3 labels"),
-        ] {
-            let failure = label(typed.as_ref(), dim).unwrap_err().to_string();
-            assert!(failure.contains(said), "{failure}");
-        }
     }
 }

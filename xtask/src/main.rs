@@ -8,6 +8,7 @@ mod collection;
 mod commands;
 mod drawing;
 mod failure;
+mod labels;
 mod model;
 mod output;
 mod picture;

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::penalty::{gradient_penalty, interpolate, squared_norms};
-use crate::{Critic, softplus};
+use crate::{Critic, Judgement, Origin, softplus};
 
 /// The discriminator's loss, without R1 and R2.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -93,7 +93,7 @@ pub struct DiscriminatorObjective {
 /// What [`DiscriminatorObjective::evaluate`] found. Scores and penalty are values, without a way back.
 #[derive(Debug, Clone)]
 pub struct DiscriminatorEvaluation {
-    /// The mean loss with all penalties, a scalar; [`evaluate`](DiscriminatorObjective::evaluate)'s is one to call
+    /// The mean loss with the critic's own and all penalties, a scalar; [`evaluate`](DiscriminatorObjective::evaluate)'s is one to call
     /// `backward` on.
     pub loss: Tensor,
     /// Scores of the real images `[N]`.
@@ -149,18 +149,21 @@ impl DiscriminatorObjective {
         let (real, fake) = (real.detach(), fake.detach());
         let mut sum = Sum::default();
         let fake_scores = {
-            let (scores, r2) = scores_and_penalty(critic, &fake, self.r2_gamma)?;
-            visit(sum.add(Some(self.loss.of_fake(&scores)?), r2)?)?;
-            scores.detach()
+            let (found, r2) =
+                judgement_and_penalty(critic, &fake, Origin::Generated, self.r2_gamma)?;
+            let loss = self.loss.of_fake(&found.scores)?;
+            visit(sum.add(Some(with_own(loss, found.own_loss)?), r2)?)?;
+            found.scores.detach()
         };
         let real_scores = {
-            let (scores, r1) = scores_and_penalty(critic, &real, self.r1_gamma)?;
-            visit(sum.add(Some(self.loss.of_real(&scores)?), r1)?)?;
-            scores.detach()
+            let (found, r1) = judgement_and_penalty(critic, &real, Origin::Real, self.r1_gamma)?;
+            let loss = self.loss.of_real(&found.scores)?;
+            visit(sum.add(Some(with_own(loss, found.own_loss)?), r1)?)?;
+            found.scores.detach()
         };
         if let Some((lambda, target)) = self.loss.gradient_penalty() {
             let between = interpolate(&real, &fake, alpha)?;
-            let (_, gradient) = critic.score_with_gradient(&between)?;
+            let (_, gradient) = critic.judge_with_gradient(&between, Origin::Generated)?;
             visit(sum.add(None, Some(gradient_penalty(&gradient, lambda, target)?))?)?;
         }
         let penalty = sum.penalty.map_or_else(|| real_scores.zeros_like(), Ok)?;
@@ -201,17 +204,26 @@ fn accumulate(sum: &mut Option<Tensor>, more: Option<&Tensor>) -> Result<()> {
     Ok(())
 }
 
-/// The scores of `images`, and `gamma / 2` of their gradients' squared norms where gamma is not 0.
-fn scores_and_penalty(
+/// A loss of scores, and the critic's own beside it.
+fn with_own(loss: Tensor, own: Option<Tensor>) -> Result<Tensor> {
+    match own {
+        Some(own) => loss + own,
+        None => Ok(loss),
+    }
+}
+
+/// What the critic says of `images`, and `gamma / 2` of its gradients' squared norms where gamma is not 0.
+fn judgement_and_penalty(
     critic: &impl Critic,
     images: &Tensor,
+    origin: Origin,
     gamma: f64,
-) -> Result<(Tensor, Option<Tensor>)> {
+) -> Result<(Judgement, Option<Tensor>)> {
     if gamma == 0.0 {
-        return Ok((critic.score(images)?, None));
+        return Ok((critic.judge(images, origin)?, None));
     }
-    let (scores, gradient) = critic.score_with_gradient(images)?;
-    Ok((scores, Some(squared_norms(&gradient)?.affine(0.5 * gamma, 0.0)?)))
+    let (found, gradient) = critic.judge_with_gradient(images, origin)?;
+    Ok((found, Some(squared_norms(&gradient)?.affine(0.5 * gamma, 0.0)?)))
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@
 //!
 //! `r` and `f` are the scores of real and generated images. R1 and R2 (Mescheder et al. 2018) add
 //! `gamma / 2 * |d score / d image|^2` at real and at generated images to any of them.
+//! [`ClassLoss`] is what an auxiliary classifier adds for labels (Progressive GAN).
 //! [`PathLength`] (Karras et al. 2020) is the generator's own penalty.
 
+mod classes;
 mod critic;
 mod discriminator;
 mod generator;
@@ -24,7 +26,8 @@ mod math;
 mod path_length;
 mod penalty;
 
-pub use critic::Critic;
+pub use classes::ClassLoss;
+pub use critic::{Critic, Judgement, Origin};
 pub use discriminator::{DiscriminatorEvaluation, DiscriminatorLoss, DiscriminatorObjective};
 pub use generator::GeneratorLoss;
 pub use math::softplus;

@@ -22,6 +22,6 @@ pub use draws::{Draws, Half};
 pub use gradients::Gradients;
 pub use networks::Networks;
 pub use regularization::{PathLengthStep, PenaltyStep};
-pub use step::{DiscriminatorStep, GeneratorStep, StepPosition, StepSettings};
+pub use step::{ClassTerm, DiscriminatorStep, GeneratorStep, StepPosition, StepSettings};
 pub use stylegan_losses::PathLength;
 pub use training::{InitFrom, Taken, TrainError, Training};

@@ -2,13 +2,13 @@
 
 use candle_core::{Result, Tensor};
 use stylegan::Noise;
-use stylegan_losses::{Critic, PathLength, path_cotangent, squared_norms};
+use stylegan_losses::{Critic, Origin, PathLength, path_cotangent, squared_norms};
 use stylegan_ops::in_pool;
 
 use crate::draws::{Draws, Half};
 use crate::gradients::Gradients;
 use crate::networks::Networks;
-use crate::step::{NetworkCritic, StepPosition, StepSettings, scalar};
+use crate::step::{StepPosition, StepSettings, scalar};
 
 /// What a step of the discriminator's penalties found.
 pub struct PenaltyStep {
@@ -52,20 +52,20 @@ impl StepSettings {
         labels: Option<&Tensor>,
         at: StepPosition,
     ) -> Result<PenaltyStep> {
-        let critic = NetworkCritic { network: &networks.discriminator, lod: at.lod, labels };
-        let half_norms = |images: &Tensor, gamma: f64| {
-            let (_, gradient) = critic.score_with_gradient(images)?;
+        let critic = self.critic(networks, labels, at.lod);
+        let half_norms = |images: &Tensor, origin: Origin, gamma: f64| {
+            let (_, gradient) = critic.judge_with_gradient(images, origin)?;
             squared_norms(&gradient)?.mean_all()?.affine(0.5 * gamma, 0.0)
         };
         let draws = Draws::new(self.seed, at.step, Half::Discriminator, at.part).regularization();
         let mut penalty = Tensor::zeros((), reals.dtype(), reals.device())?;
         if self.r1_gamma != 0.0 {
-            penalty = (penalty + half_norms(&reals.detach(), self.r1_gamma)?)?;
+            penalty = (penalty + half_norms(&reals.detach(), Origin::Real, self.r1_gamma)?)?;
         }
         if self.r2_gamma != 0.0 {
             let z = draws.latents(reals.dim(0)?, self.z_dim(networks), reals.device())?;
             let (fakes, _) = self.images(&networks.frozen_generator, &z, labels, &draws, at.lod)?;
-            penalty = (penalty + half_norms(&fakes.detach(), self.r2_gamma)?)?;
+            penalty = (penalty + half_norms(&fakes.detach(), Origin::Generated, self.r2_gamma)?)?;
         }
         let gradients = penalty.backward()?;
         Ok(PenaltyStep {

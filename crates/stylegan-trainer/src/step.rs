@@ -1,8 +1,10 @@
 //! One training step of each network: losses and gradients, no update.
 
 use candle_core::{Result, Tensor};
-use stylegan::{Discriminator, Generator, Noise, NoiseKind, mix};
-use stylegan_losses::{Critic, DiscriminatorLoss, DiscriminatorObjective, GeneratorLoss};
+use stylegan::{Discriminator, Generator, Noise, NoiseKind, Scores, mix};
+use stylegan_losses::{
+    ClassLoss, Critic, DiscriminatorLoss, DiscriminatorObjective, GeneratorLoss, Judgement, Origin,
+};
 use stylegan_ops::in_pool;
 
 use crate::draws::{Draws, Half};
@@ -16,6 +18,8 @@ pub struct StepSettings {
     pub generator_loss: GeneratorLoss,
     /// The discriminator's loss, without its penalties.
     pub discriminator_loss: DiscriminatorLoss,
+    /// The loss of labels, where the discriminator has an AC-GAN head.
+    pub class: ClassTerm,
     /// Weight of the R1 penalty.
     pub r1_gamma: f64,
     /// Weight of the R2 penalty.
@@ -26,6 +30,35 @@ pub struct StepSettings {
     pub noise: Option<NoiseKind>,
     /// The run's seed.
     pub seed: u64,
+}
+
+/// The loss of an AC-GAN head's guess of labels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassTerm {
+    /// Its kind.
+    pub loss: ClassLoss,
+    /// Its weight (1).
+    pub weight: f64,
+}
+
+impl Default for ClassTerm {
+    /// Progressive GAN's.
+    fn default() -> Self {
+        Self { loss: ClassLoss::default(), weight: 1.0 }
+    }
+}
+
+impl ClassTerm {
+    /// The weighted loss per sample `[N]`; none without a guess or without labels to compare it with.
+    fn evaluate(self, found: &Scores, labels: Option<&Tensor>) -> Result<Option<Tensor>> {
+        match (&found.label_logits, labels) {
+            (Some(logits), Some(labels)) if self.weight != 0.0 => {
+                let loss = self.loss.evaluate(logits, labels)?;
+                Ok(Some(loss.affine(self.weight, 0.0)?))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Where in the run a step stands.
@@ -69,25 +102,36 @@ pub struct GeneratorStep {
 pub(crate) struct NetworkCritic<'a> {
     pub(crate) network: &'a Discriminator,
     pub(crate) lod: f64,
+    /// The labels of the real images; those of the generated ones too, where the generator is told labels.
     pub(crate) labels: Option<&'a Tensor>,
+    /// Whether it is.
+    pub(crate) conditional: bool,
+    pub(crate) class: ClassTerm,
+}
+
+impl NetworkCritic<'_> {
+    fn judgement(&self, found: Scores, origin: Origin) -> Result<Judgement> {
+        let known = self.labels.filter(|_| origin == Origin::Real || self.conditional);
+        Ok(Judgement { own_loss: self.class.evaluate(&found, known)?, scores: found.score })
+    }
 }
 
 impl Critic for NetworkCritic<'_> {
-    fn score(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.network.forward_native(x, self.lod, self.labels)?.score)
+    fn judge(&self, x: &Tensor, origin: Origin) -> Result<Judgement> {
+        self.judgement(self.network.forward_native(x, self.lod, self.labels)?, origin)
     }
 
     /// The official gradients are taken at full resolution, where each pixel of a smaller image
     /// is repeated `4^k` times and has a `4^k`-th of its gradient, so that squares sum to a
     /// `4^k`-th: the gradient is scaled by `2^-k`.
-    fn score_with_gradient(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn judge_with_gradient(&self, x: &Tensor, origin: Origin) -> Result<(Judgement, Tensor)> {
         let (scores, tape) = self.network.forward_native_with_vjp(x, self.lod, self.labels)?;
         let gradient = tape.input_gradient(&scores.score.ones_like()?)?;
         let pyramid = self.network.pyramid();
         let halvings = (self.lod.floor() as i32).min(pyramid.blocks() as i32 - 1);
         let gradient =
             if halvings > 0 { gradient.affine(0.5f64.powi(halvings), 0.0)? } else { gradient };
-        Ok((scores.score, gradient))
+        Ok((self.judgement(scores, origin)?, gradient))
     }
 }
 
@@ -119,7 +163,7 @@ impl StepSettings {
         at: StepPosition,
     ) -> Result<DiscriminatorStep> {
         let (fakes, w) = self.images(&networks.frozen_generator, z, labels, draws, at.lod)?;
-        let critic = NetworkCritic { network: &networks.discriminator, lod: at.lod, labels };
+        let critic = self.critic(networks, labels, at.lod);
         let objective = DiscriminatorObjective {
             loss: self.discriminator_loss,
             r1_gamma: self.r1_gamma,
@@ -167,8 +211,13 @@ impl StepSettings {
         at: StepPosition,
     ) -> Result<GeneratorStep> {
         let (fakes, w) = self.images(&networks.generator, z, labels, draws, at.lod)?;
-        let scores = networks.frozen_discriminator.forward_native(&fakes, at.lod, labels)?.score;
-        let loss = self.generator_loss.evaluate(&scores)?.mean_all()?;
+        let found = networks.frozen_discriminator.forward_native(&fakes, at.lod, labels)?;
+        let mut loss = self.generator_loss.evaluate(&found.score)?;
+        let known = labels.filter(|_| networks.generator.is_conditional());
+        if let Some(class) = self.class.evaluate(&found, known)? {
+            loss = (loss + class)?;
+        }
+        let loss = loss.mean_all()?;
         let gradients = loss.backward()?;
         Ok(GeneratorStep {
             loss: scalar(&loss)?,
@@ -200,6 +249,7 @@ impl StepSettings {
         draws: &Draws,
         lod: f64,
     ) -> Result<(Tensor, Tensor)> {
+        let labels = labels.filter(|_| generator.is_conditional());
         let w = generator.map(z, labels)?;
         let mut ws = generator.broadcast(&w)?;
         // Layers beyond the level of detail do not count as places to mix at.
@@ -210,6 +260,18 @@ impl StepSettings {
             ws = mix(&ws, &generator.broadcast(&second)?, crossover)?;
         }
         Ok((ws, w))
+    }
+
+    /// The discriminator as the losses see it.
+    pub(crate) fn critic<'a>(
+        &self,
+        networks: &'a Networks,
+        labels: Option<&'a Tensor>,
+        lod: f64,
+    ) -> NetworkCritic<'a> {
+        let conditional = networks.generator.is_conditional();
+        let network = &networks.discriminator;
+        NetworkCritic { network, lod, labels, conditional, class: self.class }
     }
 
     pub(crate) fn z_dim(&self, networks: &Networks) -> usize {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use candle_core::Device;
+use stylegan::Labels;
 use stylegan_dataset::{Dataset, Loader, LoaderConfig};
 use stylegan_progressive::{Schedule, State};
 
@@ -19,6 +20,7 @@ use crate::run_dir::RunDir;
 
 mod error;
 mod iteration;
+mod labels;
 mod lazy;
 mod parts;
 mod pictures;
@@ -41,6 +43,7 @@ pub struct Training {
     schedule: Schedule,
     workload: Workload,
     label_dim: usize,
+    labels: Labels,
     networks: Networks,
     generator_optimizer: Adam,
     discriminator_optimizer: Adam,
@@ -73,10 +76,7 @@ impl Training {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         check_images(&config, dataset.as_ref())?;
-        let label_dim = if config.data.labels { dataset.label_dim() } else { 0 };
-        if config.data.labels && label_dim == 0 {
-            return Err(TrainError::NoLabels { dataset: dataset.describe() });
-        }
+        let label_dim = labels::label_dim(&config, dataset.as_ref())?;
         let networks = Networks::new(
             &config.generator_config(label_dim),
             &config.discriminator_config(label_dim),
@@ -93,6 +93,7 @@ impl Training {
             schedule: config.schedule()?,
             workload: Workload::new(&config, label_dim)?,
             label_dim,
+            labels: labels::labels(dataset.as_ref(), label_dim)?,
             networks,
             generator_optimizer: Adam::new(config.adam(Half::Generator)),
             discriminator_optimizer: Adam::new(config.adam(Half::Discriminator)),

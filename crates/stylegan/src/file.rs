@@ -9,10 +9,13 @@ use candle_nn::VarBuilder;
 use stylegan_checkpoint::CheckpointError;
 use stylegan_layers::{Parameters, shapes_of};
 
-use crate::{Generator, GeneratorConfig};
+use crate::{Generator, GeneratorConfig, Labels};
 
 /// The metadata key that holds the generator's configuration as JSON.
 const CONFIG_KEY: &str = "stylegan.generator";
+
+/// The metadata key that holds a conditional generator's [`Labels`] as JSON.
+const LABELS_KEY: &str = "stylegan.labels";
 
 /// A generator that could not be saved or opened.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +58,14 @@ pub fn generator_metadata(
     Ok(BTreeMap::from([(CONFIG_KEY.to_owned(), serde_json::to_string(config)?)]))
 }
 
+/// The metadata that says what a generator's labels stand for.
+///
+/// # Errors
+/// If an example holds a number that JSON cannot.
+pub fn labels_metadata(labels: &Labels) -> Result<(String, String), serde_json::Error> {
+    Ok((LABELS_KEY.to_owned(), serde_json::to_string(labels)?))
+}
+
 /// Writes a generator, atomically. `extra` is added to the metadata.
 ///
 /// # Errors
@@ -83,8 +94,14 @@ pub fn load_generator(path: &Path, device: &Device) -> Result<Generator, ModelEr
     let config = config_of(path, &checkpoint.metadata)?;
     let shapes = shapes_of(|vb| Generator::new(&config, vb)).map_err(built)?;
     checkpoint.require(shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))?;
+    let labels = match checkpoint.metadata.get(LABELS_KEY) {
+        Some(text) => serde_json::from_str(text)
+            .map_err(|source| ModelError::Config { path: path.to_owned(), source })?,
+        None => Labels::default(),
+    };
     let tensors = checkpoint.tensors.into_iter().collect();
-    Generator::new(&config, VarBuilder::from_tensors(tensors, DType::F32, device)).map_err(built)
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+    Ok(Generator::new(&config, vb).map_err(built)?.with_labels(labels))
 }
 
 /// The generator's configuration in a file's metadata.

@@ -5,7 +5,7 @@ use candle_nn::{Init, VarBuilder};
 use stylegan_mapping::{MappingNetwork, broadcast, truncate};
 use stylegan_synthesis::{Noise, Synthesis};
 
-use crate::GeneratorConfig;
+use crate::{GeneratorConfig, Labels};
 
 /// A generator of the StyleGAN family.
 ///
@@ -16,6 +16,7 @@ pub struct Generator {
     mapping: MappingNetwork,
     synthesis: Synthesis,
     w_avg: Tensor,
+    labels: Labels,
 }
 
 /// How to generate.
@@ -52,6 +53,7 @@ impl Generator {
             mapping: MappingNetwork::new(&config.mapping, vb.pp("mapping"))?,
             synthesis: Synthesis::new(&config.synthesis, vb.pp("synthesis"))?,
             w_avg: vb.get_with_hints(w_dim, "w_avg", Init::Const(0.0))?,
+            labels: Labels::default(),
         })
     }
 
@@ -73,6 +75,35 @@ impl Generator {
     /// The moving average of `w`, `[w_dim]`.
     pub fn w_avg(&self) -> &Tensor {
         &self.w_avg
+    }
+
+    /// Whether it is told labels.
+    pub fn is_conditional(&self) -> bool {
+        self.config.mapping.label_dim > 0
+    }
+
+    /// What its labels stand for.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The same generator, with what its labels stand for.
+    #[must_use]
+    pub fn with_labels(self, labels: Labels) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// A label a seed, `[seeds, label_dim]`, as [`Labels::of_seeds`] draws them; none for a generator that is told none. Together
+    /// with [`latents`](crate::latents) of the same seeds, it is all that [`map`](Self::map) takes.
+    ///
+    /// # Errors
+    /// If the examples are of another length than the labels.
+    pub fn labels_of_seeds(&self, seeds: &[u64]) -> Result<Option<Tensor>> {
+        let dim = self.config.mapping.label_dim;
+        if dim == 0 {
+            return Ok(None);
+        }
+        self.labels.of_seeds(seeds, dim, self.w_avg.device()).map(Some)
     }
 
     /// `z` `[N, z_dim]` and labels `[N, label_dim]` to `w` `[N, w_dim]`.

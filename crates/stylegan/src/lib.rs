@@ -23,14 +23,16 @@
 mod config;
 mod file;
 mod generator;
+mod labels;
 mod latents;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::GeneratorConfig;
-pub use file::{ModelError, generator_metadata, load_generator, save_generator};
+pub use file::{ModelError, generator_metadata, labels_metadata, load_generator, save_generator};
 pub use generator::{GenerateOptions, Generator};
+pub use labels::Labels;
 pub use latents::{latents, lerp, slerp};
 pub use stylegan_discriminator::{
     Discriminator, DiscriminatorConfig, Downscale, LabelHead, Scores, Tape,

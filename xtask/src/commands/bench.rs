@@ -21,7 +21,7 @@ use stylegan::{
 };
 use stylegan_ops::random::Stream;
 use stylegan_trainer::optimizer::{Adam, AdamConfig};
-use stylegan_trainer::{Networks, PathLength, StepPosition, StepSettings, average};
+use stylegan_trainer::{ClassTerm, Networks, PathLength, StepPosition, StepSettings, average};
 
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -199,6 +199,7 @@ impl Bench {
                 // The defaults are the non-saturating and the logistic loss.
                 generator_loss: Default::default(),
                 discriminator_loss: Default::default(),
+                class: ClassTerm::default(),
                 r1_gamma: if second { 0.0 } else { 10.0 },
                 r2_gamma: 0.0,
                 mixing_probability: 0.9,

@@ -59,7 +59,7 @@ struct Written<'a> {
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let artist = Artist::open(&args.model, printer)?;
     let seeds = &args.seeds.0;
-    let styles = artist.styles(&artist.latents(seeds)?)?;
+    let styles = artist.styles(seeds)?;
     let styles = artist.generator().truncate(&styles, args.psi, Some(args.cutoff))?;
     let pictures = artist.draw(&styles, seeds, printer)?;
     let pictures = pictures.iter().map(|picture| picture.enlarged(args.enlarge.into()));

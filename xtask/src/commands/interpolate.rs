@@ -74,15 +74,18 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         return Err(Failure::user("an interpolation needs two seeds or more")
             .hint("name them as in --seeds 0,3,7-10"));
     }
-    let latents = artist.latents(seeds)?;
     let styles = match args.space {
-        Space::W => walk(&artist.styles(&latents)?, args.steps.into(), lerp)?,
+        Space::W => walk(&artist.styles(seeds)?, args.steps.into(), lerp)?,
         Space::Z => {
+            let latents = artist.latents(seeds)?;
             // Interpolated directions get the length that a normal latent has on average, which
             // matters to a network without input normalisation.
             let length = (latents.dim(1)? as f64).sqrt();
             let along = |a: &Tensor, b: &Tensor, t| slerp(a, b, t)?.affine(length, 0.0);
-            artist.styles(&walk(&latents, args.steps.into(), along)?)?
+            let latents = walk(&latents, args.steps.into(), along)?;
+            let labels = artist.labels(seeds)?;
+            let labels = labels.map(|labels| walk(&labels, args.steps.into(), lerp)).transpose()?;
+            artist.styles_of(&latents, labels.as_ref())?
         }
     };
     let styles = artist.generator().truncate(&styles, args.psi, Some(args.cutoff))?;

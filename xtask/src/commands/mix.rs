@@ -109,7 +109,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let artist = Artist::open(&args.model, printer)?;
     let taken = args.styles.of(artist.generator().num_layers())?;
     let styles = |seeds: &[u64]| -> Result<Tensor, Failure> {
-        let styles = artist.styles(&artist.latents(seeds)?)?;
+        let styles = artist.styles(seeds)?;
         Ok(artist.generator().truncate(&styles, args.psi, Some(args.cutoff))?)
     };
     let (rows, cols) = (&args.rows.0, &args.cols.0);

@@ -59,8 +59,11 @@ pub struct Args {
     #[arg(long)]
     pub skip_bad: bool,
     /// Train with labels: a class for each sub-folder, or the bundled faces' attributes
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_classes")]
     pub classes: bool,
+    /// Train without labels, where the preset has them: faces-32 tells the networks the bundled faces' attributes
+    #[arg(long)]
+    pub no_classes: bool,
     /// Mirror images at random
     #[arg(long, overrides_with = "no_mirror")]
     pub mirror: bool,

@@ -52,7 +52,7 @@ struct Written<'a> {
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let artist = Artist::open(&args.model, printer)?;
     let seeds = &args.seeds.0;
-    let styles = artist.styles(&artist.latents(seeds)?)?;
+    let styles = artist.styles(seeds)?;
     let mut all = Vec::with_capacity(seeds.len() * args.psi.len());
     let mut noise_seeds = Vec::with_capacity(all.capacity());
     for (index, &seed) in seeds.iter().enumerate() {

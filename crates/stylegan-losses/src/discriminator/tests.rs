@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use stylegan_testkit::{Tolerance, assert_close, gradcheck, synthetic_f64};
 
 use super::*;
+use crate::ClassLoss;
 
 /// `score(x) = sum_i (a_i x_i^2 / 2 + b_i x_i)`, whose gradient is `a x + b`.
 struct Quadratic {
@@ -18,15 +19,15 @@ impl Quadratic {
 }
 
 impl Critic for Quadratic {
-    fn score(&self, x: &Tensor) -> Result<Tensor> {
+    fn judge(&self, x: &Tensor, _: Origin) -> Result<Judgement> {
         let flat = x.flatten_from(1)?;
         let quadratic = flat.sqr()?.broadcast_mul(&self.a)?.affine(0.5, 0.0)?;
-        (quadratic + flat.broadcast_mul(&self.b)?)?.sum(1)
+        Ok((quadratic + flat.broadcast_mul(&self.b)?)?.sum(1)?.into())
     }
 
-    fn score_with_gradient(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn judge_with_gradient(&self, x: &Tensor, _: Origin) -> Result<(Judgement, Tensor)> {
         let gradient = x.flatten_from(1)?.broadcast_mul(&self.a)?.broadcast_add(&self.b)?;
-        Ok((self.score(x)?, gradient.reshape(x.shape())?))
+        Ok((self.judge(x, Origin::Real)?, gradient.reshape(x.shape())?))
     }
 }
 
@@ -34,11 +35,11 @@ impl Critic for Quadratic {
 struct ScoresOnly(Quadratic);
 
 impl Critic for ScoresOnly {
-    fn score(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.score(x)
+    fn judge(&self, x: &Tensor, _: Origin) -> Result<Judgement> {
+        self.0.judge(x, Origin::Real)
     }
 
-    fn score_with_gradient(&self, _: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn judge_with_gradient(&self, _: &Tensor, _: Origin) -> Result<(Judgement, Tensor)> {
         bail!("not asked for")
     }
 }
@@ -153,5 +154,46 @@ fn shapes_must_agree() -> Result<()> {
         DiscriminatorObjective { loss: DiscriminatorLoss::Logistic, r1_gamma: 0.0, r2_gamma: 0.0 };
     let critic = Quadratic::new(&parameters());
     assert!(objective.evaluate(&critic, &real, &fake, &alpha).is_err());
+    Ok(())
+}
+
+/// Scores, and a guess of labels that are known for real images only.
+struct Classifier {
+    scores: Quadratic,
+    labels: Tensor,
+}
+
+impl Critic for Classifier {
+    fn judge(&self, x: &Tensor, origin: Origin) -> Result<Judgement> {
+        let logits = x.flatten_from(1)?.broadcast_mul(&self.scores.b)?.narrow(1, 0, 2)?;
+        let own_loss = match origin {
+            Origin::Real => Some(ClassLoss::Sigmoid.evaluate(&logits, &self.labels)?),
+            Origin::Generated => None,
+        };
+        Ok(Judgement { own_loss, ..self.scores.judge(x, origin)? })
+    }
+
+    fn judge_with_gradient(&self, x: &Tensor, origin: Origin) -> Result<(Judgement, Tensor)> {
+        let (_, gradient) = self.scores.judge_with_gradient(x, origin)?;
+        Ok((self.judge(x, origin)?, gradient))
+    }
+}
+
+#[test]
+fn a_critics_own_loss_is_part_of_the_sum_and_not_of_the_penalty() -> Result<()> {
+    let (real, fake, alpha) = images();
+    let labels = Tensor::new(&[[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]], &Device::Cpu)?;
+    let objective =
+        DiscriminatorObjective { loss: DiscriminatorLoss::Logistic, r1_gamma: 3.0, r2_gamma: 0.0 };
+    let critic = |p: &[Tensor]| Classifier { scores: Quadratic::new(p), labels: labels.clone() };
+    let with = objective.evaluate(&critic(&parameters()), &real, &fake, &alpha)?;
+    let without = objective.evaluate(&Quadratic::new(&parameters()), &real, &fake, &alpha)?;
+    let judgement = critic(&parameters()).judge(&real, Origin::Real)?;
+    let own = judgement.own_loss.map(|own| own.mean_all()?.to_scalar::<f64>()).transpose()?;
+    let more = with.loss.to_scalar::<f64>()? - without.loss.to_scalar::<f64>()?;
+    assert!(own.is_some_and(|own| own > 0.1 && (more - own).abs() < 1e-12), "{own:?} {more}");
+    assert_close("penalty", &with.penalty, &without.penalty, Tolerance::EXACT);
+    let evaluate = |p: &[Tensor]| Ok(objective.evaluate(&critic(p), &real, &fake, &alpha)?.loss);
+    gradcheck(evaluate, &parameters(), Tolerance::FINITE_DIFFERENCE);
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::{AverageSection, ConfigError, DiscriminatorLossKind, TrainConfig};
 use crate::average;
 use crate::draws::Half;
 use crate::optimizer::AdamConfig;
+use crate::step::ClassTerm;
 use stylegan::Structure;
 
 impl TrainConfig {
@@ -17,7 +18,7 @@ impl TrainConfig {
         (self.network.base[0] * scale, self.network.base[1] * scale)
     }
 
-    /// The generator, for labels of `label_dim` components (0 for none).
+    /// The generator, for labels of `label_dim` components (0 for none), where it is told them.
     pub fn generator_config(&self, label_dim: usize) -> GeneratorConfig {
         let (n, g) = (&self.network, &self.generator);
         GeneratorConfig {
@@ -27,7 +28,7 @@ impl TrainConfig {
                 hidden_dim: g.mapping_dim,
                 layers: g.mapping_layers,
                 lr_multiplier: g.mapping_lr_multiplier,
-                label_dim,
+                label_dim: if g.labels { label_dim } else { 0 },
                 normalize_latents: g.normalize_latents,
                 stylegan2: n.is_stylegan2(),
             },
@@ -127,6 +128,11 @@ impl TrainConfig {
             DiscriminatorLossKind::Hinge => DiscriminatorLoss::Hinge,
             DiscriminatorLossKind::HingeGp => DiscriminatorLoss::HingeGp { lambda, target },
         }
+    }
+
+    /// An AC-GAN head's loss of labels.
+    pub fn class_term(&self) -> ClassTerm {
+        ClassTerm { loss: self.loss.class_loss, weight: self.loss.class_weight }
     }
 
     /// The weights of R1 and R2 in a step: 0 between the steps that have them, and multiplied by the interval in those.

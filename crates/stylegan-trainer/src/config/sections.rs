@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use stylegan::{Architecture, FusedScale, LabelHead, NoiseKind, Structure};
-use stylegan_losses::GeneratorLoss;
+use stylegan_losses::{ClassLoss, GeneratorLoss};
 use stylegan_progressive::ByResolution;
 
 /// `[run]`: the run as a whole.
@@ -103,6 +103,9 @@ pub struct GeneratorSection {
     pub mapping_dim: usize,
     /// Its learning-rate multiplier, *mapping_lrmul*.
     pub mapping_lr_multiplier: f64,
+    /// Whether it is told the labels that `data.labels` asks for. Without them, an AC-GAN head learns to guess the labels of real images
+    /// alone: the discriminator knows what to look at, and the generator stays unconditional.
+    pub labels: bool,
     /// Whether latents are normalised.
     pub normalize_latents: bool,
     /// Style modulation (configurations C to F).
@@ -159,6 +162,10 @@ pub struct LossSection {
     pub gp_target: f64,
     /// Weight of squared real scores in `wgan` and `wgan_gp`, *wgan_epsilon*.
     pub drift: f64,
+    /// Weight of an AC-GAN head's loss of labels, *cond_weight*. Not looked at with other heads.
+    pub class_weight: f64,
+    /// Its kind: `softmax` for classes, of which an image has one, `sigmoid` for attributes.
+    pub class_loss: ClassLoss,
     /// Weight of the gradient penalty at real images, any loss.
     pub r1_gamma: f64,
     /// Weight of the gradient penalty at generated images, any loss.

@@ -1,6 +1,6 @@
 //! Checking a configuration as a whole.
 
-use stylegan::Structure;
+use stylegan::{LabelHead, Structure};
 
 use super::{ConfigError, TrainConfig};
 
@@ -66,6 +66,12 @@ impl TrainConfig {
             return Err(invalid("network.structure", problem));
         }
         let g = &self.generator;
+        let ac_gan = self.discriminator.label_head == LabelHead::AcGan && !n.is_stylegan2();
+        if self.data.labels && !g.labels && !ac_gan {
+            let problem = "must be true: only StyleGAN's discriminator with label_head = \"ac_gan\" can \
+                           judge images without being told their labels";
+            return Err(invalid("generator.labels", problem.to_owned()));
+        }
         between("generator.mixing_probability", g.mixing_probability, 0.0, 1.0)?;
         between("generator.w_average_decay", g.w_average_decay, 0.0, 1.0)?;
         between("generator.truncation_psi", g.truncation_psi, -10.0, 10.0)
@@ -76,6 +82,7 @@ impl TrainConfig {
         for (key, weight) in [
             ("loss.gp_lambda", l.gp_lambda),
             ("loss.drift", l.drift),
+            ("loss.class_weight", l.class_weight),
             ("loss.r1_gamma", l.r1_gamma),
             ("loss.r2_gamma", l.r2_gamma),
             ("loss.path_length_weight", l.path_length_weight),

@@ -44,6 +44,17 @@ pub enum TrainError {
         /// The data set in words.
         dataset: String,
     },
+    /// Labels that are not one class an image.
+    #[error(
+        "the label of image {index} is not one class: its values add up to {sum}, and loss.class_loss \
+         = \"softmax\" wants a single 1; for attributes, set loss.class_loss=sigmoid"
+    )]
+    NotOneClass {
+        /// The image's number.
+        index: usize,
+        /// The sum of its label.
+        sum: f32,
+    },
     /// The run was begun with other images.
     #[error("{} was trained with other images", run.display())]
     OtherImages {

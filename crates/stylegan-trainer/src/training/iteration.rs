@@ -93,6 +93,7 @@ impl Training {
         StepSettings {
             generator_loss: self.config.loss.generator,
             discriminator_loss: self.config.discriminator_loss(),
+            class: self.config.class_term(),
             r1_gamma,
             r2_gamma,
             mixing_probability: self.config.generator.mixing_probability,

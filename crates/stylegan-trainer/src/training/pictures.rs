@@ -74,7 +74,7 @@ impl Training {
         start: usize,
         size: usize,
     ) -> std::result::Result<Option<Tensor>, TrainError> {
-        if self.label_dim == 0 {
+        if !self.networks.generator.is_conditional() {
             return Ok(None);
         }
         let dataset = self.loader.dataset();

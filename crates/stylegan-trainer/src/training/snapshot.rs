@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use candle_core::Tensor;
-use stylegan::generator_metadata;
+use stylegan::{generator_metadata, labels_metadata};
 use stylegan_checkpoint::{Snapshot, load_on, save};
 
 use super::position::Position;
@@ -27,6 +27,9 @@ impl Training {
         let networks = &self.networks;
         let none = BTreeMap::new();
         let mut metadata = generator_metadata(networks.generator.config())?;
+        if networks.generator.is_conditional() {
+            metadata.extend([labels_metadata(&self.labels)?]);
+        }
         metadata.insert("stylegan.run".to_owned(), self.config.run.name.clone());
         metadata.insert("stylegan.images".to_owned(), self.position.images.to_string());
         // What was trained last: while the networks grow, images of full detail are not.

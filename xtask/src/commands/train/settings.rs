@@ -101,6 +101,8 @@ fn base(args: &Args) -> Result<(TrainConfig, Option<PathBuf>), Failure> {
 fn options(args: &Args, config: &mut TrainConfig) {
     if let Some(source) = &args.data {
         config.data.source.clone_from(source);
+        // The preset's labels are those of the bundled faces.
+        config.data.labels &= source.starts_with("faces");
         // `faces:1000@64` says the resolution too.
         let resolution = source.strip_prefix("faces").and_then(|rest| rest.split_once('@'));
         if let Some(resolution) = resolution.and_then(|(_, typed)| typed.parse().ok()) {
@@ -117,7 +119,7 @@ fn options(args: &Args, config: &mut TrainConfig) {
         config.run.seed = seed;
     }
     config.data.skip_bad |= args.skip_bad;
-    config.data.labels |= args.classes;
+    config.data.labels = (config.data.labels || args.classes) && !args.no_classes;
     config.data.mirror = (config.data.mirror || args.mirror) && !args.no_mirror;
 }
 
