@@ -3,6 +3,7 @@
 //! `cargo test --release -p stylegan-tests --test parity -- --nocapture` prints the worst relative
 //! error of each case. `STYLEGAN_GOLDEN_DIR` names another folder of cases.
 
+mod dialects;
 mod discriminator;
 mod generator;
 mod names;
@@ -26,10 +27,10 @@ const NOT_BUILT_YET: [&str; 8] = [
     "optimizer.ranger",
 ];
 
-/// The parameter names of other public implementations that cannot be read yet.
-const DIALECTS_NOT_BUILT_YET: [&str; 3] = ["lernapparat", "huangzh13", "rosinality"];
-
 fn run(case: &Case, report: &mut Report) -> anyhow::Result<()> {
+    if let Some(dialect) = dialects::dialect(case) {
+        return dialects::run(case, dialect, report);
+    }
     match case.kind.as_str() {
         "stylegan1.generator" | "pggan.generator" => generator::run(case, report),
         "stylegan1.discriminator" | "pggan.discriminator" => discriminator::run(case, report),
@@ -41,20 +42,12 @@ fn run(case: &Case, report: &mut Report) -> anyhow::Result<()> {
     }
 }
 
-fn not_built_yet(case: &Case) -> bool {
-    let naming = case.config["naming"].as_str().unwrap_or_default();
-    // StyleGAN2's cases are read in every naming.
-    let reads_all = case.kind.starts_with("stylegan2.");
-    NOT_BUILT_YET.contains(&case.kind.as_str())
-        || !reads_all && DIALECTS_NOT_BUILT_YET.iter().any(|dialect| naming.starts_with(dialect))
-}
-
 #[test]
 fn golden_cases() {
     let cases = cases_in(&golden_dir()).unwrap();
     let (mut done, mut failures) = (0, Vec::new());
     for case in &cases {
-        if not_built_yet(case) {
+        if NOT_BUILT_YET.contains(&case.kind.as_str()) {
             println!("{:28} not built yet ({})", case.name, case.kind);
             continue;
         }

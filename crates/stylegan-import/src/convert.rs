@@ -6,7 +6,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
-use stylegan::{MappingConfig, MappingNetwork};
+use stylegan::MappingNetwork;
 use stylegan_ops::random::Stream;
 
 use crate::table::Row;
@@ -111,21 +111,8 @@ impl Contents<'_> {
         model: &Model,
         tensors: &mut BTreeMap<String, Tensor>,
     ) -> Result<Option<String>, ImportError> {
-        let (mapping, bias_gain) = match model {
-            Model::Generator(config) => (config.mapping.clone(), 1.0),
-            // Its activation has gain sqrt(2), which this mapping network has in its weights.
-            Model::StyleGan2Generator(config) => {
-                let mapping = MappingConfig {
-                    z_dim: config.z_dim,
-                    w_dim: config.w_dim,
-                    hidden_dim: config.w_dim,
-                    layers: config.mapping_layers,
-                    ..MappingConfig::default()
-                };
-                (mapping, std::f64::consts::SQRT_2)
-            }
-            _ => return Ok(None),
-        };
+        let Model::Generator(config) = model else { return Ok(None) };
+        let mapping = &config.mapping;
         let w_dim = mapping.w_dim;
         if mapping.label_dim > 0 || mapping.layers == 0 {
             let zeros = Tensor::zeros(w_dim, DType::F32, &Device::Cpu)?;
@@ -135,12 +122,11 @@ impl Contents<'_> {
         }
         let own = tensors.iter().filter_map(|(name, tensor)| {
             let name = name.strip_prefix("mapping.")?;
-            let gain = if name.ends_with("bias") { bias_gain } else { 1.0 };
-            Some(tensor.affine(gain, 0.0).map(|tensor| (name.to_owned(), tensor)))
+            Some((name.to_owned(), tensor.clone()))
         });
-        let own = own.collect::<candle_core::Result<_>>()?;
+        let own = own.collect();
         let network =
-            MappingNetwork::new(&mapping, VarBuilder::from_tensors(own, DType::F32, &Device::Cpu))?;
+            MappingNetwork::new(mapping, VarBuilder::from_tensors(own, DType::F32, &Device::Cpu))?;
         let z = Stream::new(0, 0, STREAM).normal((LATENTS, mapping.z_dim), &Device::Cpu)?;
         let average = network.forward(&z, None)?.mean(0)?;
         tensors.insert("w_avg".to_owned(), average);

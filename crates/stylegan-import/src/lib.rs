@@ -27,7 +27,6 @@ mod inception;
 mod layout;
 mod model;
 mod pattern;
-mod stylegan2;
 mod table;
 
 #[cfg(test)]
@@ -39,4 +38,3 @@ pub use error::ImportError;
 pub use export::{Format, Native};
 pub use features::FeatureNetwork;
 pub use model::Model;
-pub use stylegan2::{Architecture, StyleGan2Discriminator, StyleGan2Generator};

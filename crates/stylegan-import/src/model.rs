@@ -5,20 +5,15 @@ use std::collections::BTreeMap;
 use stylegan::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Shapes, shapes_of};
 
 use crate::features::FeatureNetwork;
-use crate::stylegan2::{StyleGan2Discriminator, StyleGan2Generator};
 
 /// A network's kind and configuration.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Model {
-    /// A generator of StyleGAN or Progressive GAN.
+    /// A generator of Progressive GAN, StyleGAN or StyleGAN2.
     Generator(GeneratorConfig),
     /// Their discriminator.
     Discriminator(DiscriminatorConfig),
-    /// A generator of StyleGAN2.
-    StyleGan2Generator(StyleGan2Generator),
-    /// A discriminator of StyleGAN2.
-    StyleGan2Discriminator(StyleGan2Discriminator),
     /// A network that looks at images: an encoder, a classifier, features of a metric.
     Features(FeatureNetwork),
 }
@@ -32,8 +27,6 @@ impl Model {
         match self {
             Self::Generator(config) => shapes_of(|vb| Generator::new(config, vb)),
             Self::Discriminator(config) => shapes_of(|vb| Discriminator::new(config, vb)),
-            Self::StyleGan2Generator(config) => Ok(config.shapes()),
-            Self::StyleGan2Discriminator(config) => Ok(config.shapes()),
             Self::Features(network) => Ok(network.shapes()),
         }
     }
@@ -44,8 +37,6 @@ impl Model {
         match self {
             Self::Generator(config) => blocks(config.synthesis.resolution),
             Self::Discriminator(config) => blocks(config.resolution),
-            Self::StyleGan2Generator(config) => blocks(config.resolution),
-            Self::StyleGan2Discriminator(config) => blocks(config.resolution),
             Self::Features(_) => 0,
         }
     }
@@ -55,20 +46,17 @@ impl Model {
         match self {
             Self::Generator(config) => {
                 let resolution = config.synthesis.resolution;
+                if let Some(architecture) = config.synthesis.stylegan2 {
+                    return format!(
+                        "StyleGAN2 generator, {resolution}x{resolution}, {architecture:?}"
+                    );
+                }
                 let kind = if config.mapping.layers == 0 { "traditional" } else { "style-based" };
                 format!("{kind} generator, {resolution}x{resolution}")
             }
             Self::Discriminator(config) => {
-                format!("discriminator, {0}x{0}", config.resolution)
-            }
-            Self::StyleGan2Generator(config) => {
-                format!(
-                    "StyleGAN2 generator, {0}x{0}, {1:?}",
-                    config.resolution, config.architecture
-                )
-            }
-            Self::StyleGan2Discriminator(config) => {
-                format!("StyleGAN2 discriminator, {0}x{0}", config.resolution)
+                let family = if config.stylegan2.is_some() { "StyleGAN2 " } else { "" };
+                format!("{family}discriminator, {0}x{0}", config.resolution)
             }
             Self::Features(network) => network.title(),
         }
@@ -84,12 +72,6 @@ impl Model {
             Self::Discriminator(config) => {
                 ("stylegan.discriminator", serde_json::to_string(config)?)
             }
-            Self::StyleGan2Generator(config) => {
-                ("stylegan2.generator", serde_json::to_string(config)?)
-            }
-            Self::StyleGan2Discriminator(config) => {
-                ("stylegan2.discriminator", serde_json::to_string(config)?)
-            }
             Self::Features(network) => ("features.network", serde_json::to_string(network)?),
         };
         Ok(BTreeMap::from([(key.to_owned(), text)]))
@@ -103,12 +85,6 @@ impl Model {
         }
         if let Some(text) = parse("stylegan.discriminator") {
             return serde_json::from_str(text).ok().map(Self::Discriminator);
-        }
-        if let Some(text) = parse("stylegan2.generator") {
-            return serde_json::from_str(text).ok().map(Self::StyleGan2Generator);
-        }
-        if let Some(text) = parse("stylegan2.discriminator") {
-            return serde_json::from_str(text).ok().map(Self::StyleGan2Discriminator);
         }
         let text = parse("features.network")?;
         serde_json::from_str(text).ok().map(Self::Features)

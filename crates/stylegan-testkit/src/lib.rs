@@ -8,12 +8,14 @@
 //! - [`compare`]: relative errors and [`Tolerance`] values that carry their reason.
 //! - [`gradcheck()`]: gradients against finite differences, in double precision.
 //! - [`every_form!`]: one test body, run on every form of an operation.
+//! - [`pickle`]: files of arrays as other programs write them.
 //! - [`threads`]: the same bits at any number of threads.
 
 pub mod compare;
 pub mod form;
 pub mod golden;
 mod gradcheck;
+pub mod pickle;
 mod synthetic;
 pub mod threads;
 

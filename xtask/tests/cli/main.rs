@@ -8,4 +8,6 @@ mod drawing;
 mod folders;
 mod harness;
 mod importing;
+#[cfg(unix)]
+mod system;
 mod training;

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use stylegan::{Architecture, DiscriminatorConfig, GeneratorConfig, Structure};
 use stylegan_checkpoint::pickle::{Tensor, Value};
 
-use super::{Kind, Recognised, Settings};
+use super::{Kind, Recognised, Settings, usual_filter};
 use crate::layout::Layout;
-use crate::stylegan2::{Architecture, StyleGan2Discriminator, StyleGan2Generator};
 use crate::table::{Rule, Table, rule};
 use crate::{Dialect, Model, Network, Role};
-
-/// `[1]` as a scalar.
-const SCALAR: Layout = Layout::reshaped(|_| Vec::new());
 
 /// `[1, 1, H, W]` as `[H, W]`.
 const MAP: Layout = Layout::reshaped(|shape| shape[2..].to_vec());
@@ -28,8 +25,7 @@ const LAYERS: &[Rule] = &[
     rule("synthesis.b4.const", "synthesis.b4.const").layout(ONE),
     rule("synthesis.b{R}.conv{i}.weight", "synthesis.b{R}.conv{i}.weight"),
     rule("synthesis.b{R}.conv{i}.bias", "synthesis.b{R}.conv{i}.bias"),
-    rule("synthesis.b{R}.conv{i}.noise_strength", "synthesis.b{R}.conv{i}.noise.strength")
-        .layout(SCALAR),
+    rule("synthesis.b{R}.conv{i}.noise_strength", "synthesis.b{R}.conv{i}.noise.strength"),
     rule("synthesis.b{R}.conv{i}.noise_const", "synthesis.b{R}.conv{i}.noise.const").layout(MAP),
     rule("synthesis.b{R}.conv{i}.affine.weight", "synthesis.b{R}.conv{i}.style.weight"),
     rule("synthesis.b{R}.conv{i}.affine.bias", "synthesis.b{R}.conv{i}.style.bias"),
@@ -54,6 +50,10 @@ const DISCRIMINATOR_LAYERS: &[Rule] = &[
     rule("b4.conv.bias", "b4.conv.bias"),
     rule("b4.fc.weight", "b4.dense0.weight"),
     rule("b4.fc.bias", "b4.dense0.bias"),
+    rule("mapping.fc{i}.weight", "mapping.dense{i}.weight"),
+    rule("mapping.fc{i}.bias", "mapping.dense{i}.bias"),
+    rule("mapping.embed.weight", "mapping.label.weight"),
+    rule("mapping.embed.bias", "mapping.label.bias"),
     rule("b4.out.weight", "b4.dense1.weight"),
     rule("b4.out.bias", "b4.dense1.bias"),
 ];
@@ -135,41 +135,52 @@ fn architecture(network: &Network, resolution: usize, rgb: &str) -> Architecture
     }
 }
 
+/// The resolution, and that the filters are the usual ones.
+fn resolution(settings: Settings, layers: Settings) -> Result<usize, String> {
+    let resolution = settings.size("img_resolution", 0);
+    if !resolution.is_power_of_two() || !(8..=1024).contains(&resolution) {
+        return Err("its settings do not say a resolution from 8 to 1024".to_owned());
+    }
+    usual_filter(layers.get("resample_filter"))?;
+    Ok(resolution)
+}
+
 fn generator(network: &Network, settings: Settings) -> Result<Model, String> {
     let part = |key: &str| Settings(settings.get(key));
     let (mapping, synthesis) = (part("mapping_kwargs"), part("synthesis_kwargs"));
-    let resolution = settings.size("img_resolution", 0);
-    if !resolution.is_power_of_two() || resolution < 4 {
-        return Err("its settings do not say a resolution".to_owned());
-    }
-    Ok(Model::StyleGan2Generator(StyleGan2Generator {
-        resolution,
-        channels: settings.size("img_channels", 3),
-        z_dim: settings.size("z_dim", 512),
-        w_dim: settings.size("w_dim", 512),
-        mapping_layers: mapping.size("num_layers", 8),
-        label_dim: settings.size("c_dim", 0),
-        channel_base: synthesis.size("channel_base", 32768),
-        channel_max: synthesis.size("channel_max", 512),
-        architecture: architecture(network, resolution, "torgb"),
-    }))
+    let mut config = GeneratorConfig::stylegan2_f();
+    config.synthesis.resolution = resolution(settings, synthesis)?;
+    config.synthesis.channels = settings.size("img_channels", 3);
+    // Counted from the resolution there, from half of it here.
+    config.synthesis.fmap_base = synthesis.size("channel_base", 32768) / 2;
+    config.synthesis.fmap_max = synthesis.size("channel_max", 512);
+    config.synthesis.use_noise = synthesis.flag("use_noise", true);
+    config.synthesis.stylegan2 =
+        Some(architecture(network, config.synthesis.resolution, "torgb"));
+    config.mapping.z_dim = settings.size("z_dim", 512);
+    config.mapping.w_dim = settings.size("w_dim", 512);
+    config.synthesis.w_dim = config.mapping.w_dim;
+    config.mapping.hidden_dim = mapping.size("layer_features", config.mapping.w_dim);
+    config.mapping.layers = mapping.size("num_layers", 8);
+    config.mapping.lr_multiplier = mapping.number("lr_multiplier", 0.01);
+    config.mapping.label_dim = settings.size("c_dim", 0);
+    Ok(Model::Generator(config))
 }
 
 fn discriminator(network: &Network, settings: Settings) -> Result<Model, String> {
-    if settings.size("c_dim", 0) > 0 {
-        return Err("conditional discriminators of this dialect are not known".to_owned());
-    }
-    let resolution = settings.size("img_resolution", 0);
-    if !resolution.is_power_of_two() || resolution < 8 {
-        return Err("its settings do not say a resolution".to_owned());
-    }
-    let epilogue = Settings(settings.get("epilogue_kwargs"));
-    Ok(Model::StyleGan2Discriminator(StyleGan2Discriminator {
+    let part = |key: &str| Settings(settings.get(key));
+    let epilogue = part("epilogue_kwargs");
+    let resolution = resolution(settings, part("block_kwargs"))?;
+    Ok(Model::Discriminator(DiscriminatorConfig {
         resolution,
         channels: settings.size("img_channels", 3),
-        channel_base: settings.size("channel_base", 32768),
-        channel_max: settings.size("channel_max", 512),
-        architecture: architecture(network, resolution, "fromrgb"),
+        label_dim: settings.size("c_dim", 0),
+        fmap_base: settings.size("channel_base", 32768) / 2,
+        fmap_max: settings.size("channel_max", 512),
         mbstd_group_size: epilogue.size("mbstd_group_size", 4),
+        mbstd_features: epilogue.size("mbstd_num_channels", 1),
+        structure: Structure::Fixed,
+        stylegan2: Some(architecture(network, resolution, "fromrgb")),
+        ..DiscriminatorConfig::default()
     }))
 }

@@ -24,6 +24,9 @@ pub(crate) use genforce::{
     PROGRESSIVE_GENERATOR as GENFORCE_PROGRESSIVE_GENERATOR,
 };
 
+#[cfg(test)]
+pub(crate) use rosinality2::DISCRIMINATOR as ROSINALITY2_DISCRIMINATOR;
+
 pub(crate) use ada::{DISCRIMINATOR as ADA_DISCRIMINATOR, GENERATOR as ADA_GENERATOR};
 
 /// How a network of a file is understood.
@@ -67,6 +70,16 @@ impl<'a> Settings<'a> {
         let entries = self.0.and_then(Value::entries).unwrap_or_default();
         let named = entries.iter().filter_map(|(key, value)| Some((key.as_str()?, value.shown())));
         named.map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+/// That a setting of StyleGAN2's filter, where there is one, is the `[1, 3, 3, 1]` of the paper: networks have no other here.
+fn usual_filter(filter: Option<Value>) -> Result<(), String> {
+    let Some(filter) = filter else { return Ok(()) };
+    let taps = filter.items().map(|taps| taps.iter().map(|tap| tap.as_f64()).collect::<Vec<_>>());
+    match taps.as_deref() {
+        Some([Some(1.0), Some(3.0), Some(3.0), Some(1.0)]) => Ok(()),
+        _ => Err(format!("its filter is {}, and only [1, 3, 3, 1] is known", filter.shown())),
     }
 }
 

@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use stylegan::{DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure};
+use stylegan::{Architecture, DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure};
 use stylegan_checkpoint::pickle::{Tensor, Value};
 
 use super::official_networks as tables;
-use super::{Kind, Recognised, Settings};
-use crate::stylegan2::{Architecture, StyleGan2Discriminator, StyleGan2Generator};
+use super::{Kind, Recognised, Settings, usual_filter};
 use crate::table::Table;
 use crate::{Dialect, Model, Network, Role};
 
@@ -247,37 +246,43 @@ fn stylegan2_generator(network: &Network, settings: Settings) -> Result<Model, S
     if settings.size("label_size", 0) > 0 {
         return Err("conditional generators of the TensorFlow StyleGAN2 are not known".to_owned());
     }
+    usual_filter(settings.get("resample_kernel"))?;
     let resolution = resolution(network, settings, "synthesis/{R}x{R}/Conv1/weight")?;
-    let hidden = settings.size("mapping_fmaps", 512);
-    let w_dim = settings.size("dlatent_size", 512);
-    if hidden != w_dim {
-        return Err(format!("its mapping network is {hidden} wide, but gives {w_dim} numbers"));
-    }
-    Ok(Model::StyleGan2Generator(StyleGan2Generator {
-        resolution,
-        channels: settings.size("num_channels", 3),
-        z_dim: settings.size("latent_size", 512),
-        w_dim,
-        mapping_layers: settings.size("mapping_layers", 8),
-        label_dim: 0,
-        // Counted from half the resolution there.
-        channel_base: 2 * settings.size("fmap_base", 16384),
-        channel_max: settings.size("fmap_max", 512),
-        architecture: architecture(network, "synthesis/", resolution, "ToRGB"),
-    }))
+    let mut config = GeneratorConfig::stylegan2_f();
+    let mapping = &mut config.mapping;
+    mapping.z_dim = settings.size("latent_size", 512);
+    mapping.w_dim = settings.size("dlatent_size", 512);
+    mapping.hidden_dim = settings.size("mapping_fmaps", 512);
+    mapping.layers = settings.size("mapping_layers", 8);
+    mapping.lr_multiplier = settings.number("mapping_lrmul", 0.01);
+    mapping.normalize_latents = settings.flag("normalize_latents", true);
+    let synthesis = &mut config.synthesis;
+    synthesis.resolution = resolution;
+    synthesis.channels = settings.size("num_channels", 3);
+    synthesis.w_dim = mapping.w_dim;
+    synthesis.fmap_base = settings.size("fmap_base", 16384);
+    synthesis.fmap_decay = settings.number("fmap_decay", 1.0);
+    synthesis.fmap_max = settings.size("fmap_max", 512);
+    synthesis.stylegan2 = Some(architecture(network, "synthesis/", resolution, "ToRGB"));
+    Ok(Model::Generator(config))
 }
 
 fn stylegan2_discriminator(network: &Network, settings: Settings) -> Result<Model, String> {
     if settings.size("label_size", 0) > 0 {
-        return Err("conditional discriminators of StyleGAN2 are not known".to_owned());
+        return Err("conditional discriminators of the TensorFlow StyleGAN2 are not known".to_owned());
     }
+    usual_filter(settings.get("resample_kernel"))?;
     let resolution = resolution(network, settings, "{R}x{R}/Conv0/weight")?;
-    Ok(Model::StyleGan2Discriminator(StyleGan2Discriminator {
+    Ok(Model::Discriminator(DiscriminatorConfig {
         resolution,
         channels: settings.size("num_channels", 3),
-        channel_base: 2 * settings.size("fmap_base", 16384),
-        channel_max: settings.size("fmap_max", 512),
-        architecture: architecture(network, "", resolution, "FromRGB"),
+        fmap_base: settings.size("fmap_base", 16384),
+        fmap_decay: settings.number("fmap_decay", 1.0),
+        fmap_max: settings.size("fmap_max", 512),
         mbstd_group_size: settings.size("mbstd_group_size", 4),
+        mbstd_features: settings.size("mbstd_num_features", 1),
+        structure: Structure::Fixed,
+        stylegan2: Some(architecture(network, "", resolution, "FromRGB")),
+        ..DiscriminatorConfig::default()
     }))
 }

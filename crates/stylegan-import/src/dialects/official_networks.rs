@@ -122,17 +122,13 @@ pub(crate) const DISCRIMINATOR: Table = Table { rules: &[DOWN], ignored: &["lod"
 pub(crate) const DISCRIMINATOR_UNFUSED: Table =
     Table { rules: &[THEN_DOWN], ignored: &["lod"], optional: &[] };
 
-/// `[1]` as a scalar.
-const SCALAR: Layout = Layout::reshaped(|_| Vec::new());
-
 /// A modulated layer of StyleGAN2.
 macro_rules! modulated {
     ($foreign:literal, $native:literal, $layout:expr) => {
         &[
             rule(concat!($foreign, "/weight"), concat!($native, ".weight")).layout($layout),
             rule(concat!($foreign, "/bias"), concat!($native, ".bias")),
-            rule(concat!($foreign, "/noise_strength"), concat!($native, ".noise.strength"))
-                .layout(SCALAR),
+            rule(concat!($foreign, "/noise_strength"), concat!($native, ".noise.strength")),
             rule(concat!($foreign, "/mod_weight"), concat!($native, ".style.weight"))
                 .layout(Layout::TRANSPOSED),
             rule(concat!($foreign, "/mod_bias"), concat!($native, ".style.bias"))

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use stylegan::{Architecture, DiscriminatorConfig, GeneratorConfig, Structure};
 use stylegan_checkpoint::pickle::{Tensor, Value};
 
 use super::{Kind, Known, Recognised, Settings, fixed, infer};
 use crate::contents::state_dict;
 use crate::layout::Layout;
-use crate::stylegan2::{Architecture, StyleGan2Discriminator, StyleGan2Generator};
 use crate::table::{Rule, Table, rule};
 use crate::{Dialect, Model, Network, Role};
 
@@ -16,6 +16,9 @@ pub(super) const AVERAGE: &str = "latent_avg";
 
 /// `[out, in, k, k]` as `[1, out, in, k, k]`.
 const MODULATED: Layout = Layout::reshaped(|shape| [&[1], shape].concat());
+
+/// A scalar as `[1]`.
+const SCALAR: Layout = Layout::reshaped(|_| vec![1]);
 
 /// `[C]` as `[1, C, 1, 1]`.
 const CHANNELS: Layout = Layout::reshaped(|shape| vec![1, shape[0], 1, 1]);
@@ -31,7 +34,7 @@ const BASE: &[Rule] = &[
     rule("conv1.conv.weight", "synthesis.b4.conv1.weight").layout(MODULATED),
     rule("conv1.conv.modulation.weight", "synthesis.b4.conv1.style.weight"),
     rule("conv1.conv.modulation.bias", "synthesis.b4.conv1.style.bias"),
-    rule("conv1.noise.weight", "synthesis.b4.conv1.noise.strength"),
+    rule("conv1.noise.weight", "synthesis.b4.conv1.noise.strength").layout(SCALAR),
     rule("conv1.activate.bias", "synthesis.b4.conv1.bias"),
     rule("to_rgb1.conv.weight", "synthesis.b4.to_rgb.weight").layout(MODULATED),
     rule("to_rgb1.conv.modulation.weight", "synthesis.b4.to_rgb.style.weight"),
@@ -44,12 +47,12 @@ const BLOCKS: &[Rule] = &[
     rule("convs.{2block-2}.conv.weight", "synthesis.b{R}.conv0.weight").layout(MODULATED),
     rule("convs.{2block-2}.conv.modulation.weight", "synthesis.b{R}.conv0.style.weight"),
     rule("convs.{2block-2}.conv.modulation.bias", "synthesis.b{R}.conv0.style.bias"),
-    rule("convs.{2block-2}.noise.weight", "synthesis.b{R}.conv0.noise.strength"),
+    rule("convs.{2block-2}.noise.weight", "synthesis.b{R}.conv0.noise.strength").layout(SCALAR),
     rule("convs.{2block-2}.activate.bias", "synthesis.b{R}.conv0.bias"),
     rule("convs.{2block-1}.conv.weight", "synthesis.b{R}.conv1.weight").layout(MODULATED),
     rule("convs.{2block-1}.conv.modulation.weight", "synthesis.b{R}.conv1.style.weight"),
     rule("convs.{2block-1}.conv.modulation.bias", "synthesis.b{R}.conv1.style.bias"),
-    rule("convs.{2block-1}.noise.weight", "synthesis.b{R}.conv1.noise.strength"),
+    rule("convs.{2block-1}.noise.weight", "synthesis.b{R}.conv1.noise.strength").layout(SCALAR),
     rule("convs.{2block-1}.activate.bias", "synthesis.b{R}.conv1.bias"),
     rule("to_rgbs.{block-1}.conv.weight", "synthesis.b{R}.to_rgb.weight").layout(MODULATED),
     rule("to_rgbs.{block-1}.conv.modulation.weight", "synthesis.b{R}.to_rgb.style.weight"),
@@ -81,7 +84,7 @@ const DISCRIMINATOR_LAYERS: &[Rule] = &[
     rule("final_linear.{i}.bias", "b4.dense{i}.bias"),
 ];
 
-pub(super) const DISCRIMINATOR: Table =
+pub(crate) const DISCRIMINATOR: Table =
     Table { rules: &[DISCRIMINATOR_LAYERS], ignored: &["*.kernel"], optional: &[] };
 
 pub(super) fn kind(tensors: &BTreeMap<String, Tensor>) -> Option<Known> {
@@ -98,12 +101,6 @@ pub(super) fn kind(tensors: &BTreeMap<String, Tensor>) -> Option<Known> {
     ))
 }
 
-/// `channel_base` and `channel_max` of maps by block from 4x4 up: natively `base / resolution`.
-fn channels(maps: &[usize]) -> (usize, usize) {
-    let (base, max) = infer::feature_maps(maps);
-    (2 * base, max)
-}
-
 fn generator(network: &Network, _: Settings) -> Result<Model, String> {
     let first = infer::dim(network, "conv1.conv.weight", 1)?;
     let blocks = 1 + infer::count(network, "to_rgbs.{i}.bias");
@@ -111,18 +108,16 @@ fn generator(network: &Network, _: Settings) -> Result<Model, String> {
         .map(|block| infer::dim(network, &format!("convs.{}.conv.weight", 2 * block - 1), 1));
     let maps: Vec<usize> = std::iter::once(Ok(first)).chain(others).collect::<Result<_, _>>()?;
     let layers = (1..64).take_while(|i| network.tensors.contains_key(&format!("style.{i}.weight")));
-    let (channel_base, channel_max) = channels(&maps);
-    Ok(Model::StyleGan2Generator(StyleGan2Generator {
-        resolution: infer::resolution(blocks)?,
-        channels: infer::dim(network, "to_rgb1.conv.weight", 1)?,
-        z_dim: infer::dim(network, "style.1.weight", 1)?,
-        w_dim: infer::dim(network, "style.1.weight", 0)?,
-        mapping_layers: layers.count(),
-        label_dim: 0,
-        channel_base,
-        channel_max,
-        architecture: Architecture::Skip,
-    }))
+    let mut config = GeneratorConfig::stylegan2_f();
+    config.mapping.z_dim = infer::dim(network, "style.1.weight", 1)?;
+    config.mapping.w_dim = infer::dim(network, "style.1.weight", 0)?;
+    config.mapping.hidden_dim = config.mapping.w_dim;
+    config.mapping.layers = layers.count();
+    config.synthesis.resolution = infer::resolution(blocks)?;
+    config.synthesis.channels = infer::dim(network, "to_rgb1.conv.weight", 1)?;
+    config.synthesis.w_dim = config.mapping.w_dim;
+    (config.synthesis.fmap_base, config.synthesis.fmap_max) = infer::feature_maps(&maps);
+    Ok(Model::Generator(config))
 }
 
 fn discriminator(network: &Network, _: Settings) -> Result<Model, String> {
@@ -132,14 +127,15 @@ fn discriminator(network: &Network, _: Settings) -> Result<Model, String> {
     let width = |block: usize| infer::dim(network, &format!("convs.{block}.conv1.0.weight"), 0);
     let last = infer::dim(network, "final_conv.0.weight", 0);
     let maps = std::iter::once(last).chain((1..=blocks).rev().map(width));
-    let (channel_base, channel_max) = channels(&maps.collect::<Result<Vec<_>, _>>()?);
-    Ok(Model::StyleGan2Discriminator(StyleGan2Discriminator {
+    let (fmap_base, fmap_max) = infer::feature_maps(&maps.collect::<Result<Vec<_>, _>>()?);
+    Ok(Model::Discriminator(DiscriminatorConfig {
         resolution: infer::resolution(blocks + 1)?,
         channels: infer::dim(network, "convs.0.0.weight", 1)?,
-        channel_base,
-        channel_max,
-        architecture: Architecture::Resnet,
-        mbstd_group_size: 4,
+        fmap_base,
+        fmap_max,
+        structure: Structure::Fixed,
+        stylegan2: Some(Architecture::Resnet),
+        ..DiscriminatorConfig::default()
     }))
 }
 

@@ -13,8 +13,8 @@ use crate::{ImportError, Model};
 /// Writes a StyleGAN2 network with the names of `stylegan2-ada-pytorch`.
 pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
     let table = match native.model() {
-        Model::StyleGan2Generator(_) => &ADA_GENERATOR,
-        Model::StyleGan2Discriminator(_) => &ADA_DISCRIMINATOR,
+        Model::Generator(config) if config.synthesis.stylegan2.is_some() => &ADA_GENERATOR,
+        Model::Discriminator(config) if config.stylegan2.is_some() => &ADA_DISCRIMINATOR,
         other => {
             let reason = format!("it holds StyleGAN2 networks, and this is a {}", other.title());
             return Err(native.inexpressible(Format::AdaNpz, reason));

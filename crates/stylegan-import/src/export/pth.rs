@@ -17,7 +17,10 @@ const ALIGNMENT: u16 = 64;
 /// Writes a network as genforce has it, constant kernels included.
 pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
     let refuse = |reason: &str| Err(native.inexpressible(Format::GenforcePth, reason));
+    const OTHERS: &str = "only networks of StyleGAN and Progressive GAN have genforce's names here";
     let (tensors, names): (_, &[&str]) = match native.model() {
+        Model::Generator(config) if config.synthesis.stylegan2.is_some() => return refuse(OTHERS),
+        Model::Discriminator(config) if config.stylegan2.is_some() => return refuse(OTHERS),
         Model::Generator(config) if config.synthesis.use_styles => {
             let synthesis = &config.synthesis;
             if !(synthesis.const_input && synthesis.use_noise && synthesis.blur) {
@@ -47,11 +50,7 @@ pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
             }
             (tensors, &["discriminator"])
         }
-        _ => {
-            return refuse(
-                "only networks of StyleGAN and Progressive GAN have genforce's names here",
-            );
-        }
+        _ => return refuse(OTHERS),
     };
     let bytes = bytes(&names.iter().map(|&name| (name, &tensors)).collect::<Vec<_>>());
     Ok(stylegan_checkpoint::atomic_write(out, |file| file.write_all(&bytes?))?)

@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use stylegan::Noise;
+use stylegan::{Architecture, Noise};
 
 use super::pickler;
 use super::*;
-use crate::{Architecture, Format, ImportError, Native, StyleGan2Generator};
+use crate::{Format, ImportError, Native};
 
 /// The golden generator or discriminator as a native file.
 fn native(folder: &Path, role: Role) -> Native {
@@ -112,6 +112,16 @@ fn numpy_reads_our_files() {
     assert_eq!(lines, converted.tensors.len());
 }
 
+/// Small StyleGAN2 generators, one of each architecture; the residual one is conditional.
+fn stylegan2() -> [stylegan::GeneratorConfig; 3] {
+    [Architecture::Orig, Architecture::Skip, Architecture::Resnet].map(|architecture| {
+        let mut config = stylegan::GeneratorConfig::stylegan2_f();
+        config.synthesis.stylegan2 = Some(architecture);
+        config.mapping.label_dim = if architecture == Architecture::Resnet { 2 } else { 0 };
+        config
+    })
+}
+
 /// ONNX graphs of every kind of generator, run by onnxruntime with a batch of three, against our own images.
 #[test]
 fn onnxruntime_draws_our_images() {
@@ -125,6 +135,7 @@ fn onnxruntime_draws_our_images() {
         stylegan::GeneratorConfig::config_f(),
         stylegan::GeneratorConfig::config_f(),
     ];
+    configs.extend(stylegan2());
     configs[5].mapping.label_dim = 2;
     configs[5].synthesis.bias_before_blur = true;
     configs[5].synthesis.custom_blur = true;
@@ -134,6 +145,7 @@ fn onnxruntime_draws_our_images() {
         (config.synthesis.w_dim, config.synthesis.resolution) = (8, 16);
         (config.synthesis.fmap_base, config.synthesis.fmap_max) = (32, 8);
         let labels = config.mapping.label_dim;
+        let second_generation = usize::from(config.synthesis.stylegan2.is_some());
         let converted = pickler::synthetic(Model::Generator(config));
         let path = folder.path().join("native.safetensors");
         converted.save(&path).unwrap();
@@ -157,7 +169,8 @@ fn onnxruntime_draws_our_images() {
                 let (size, conv) =
                     size.trim_start_matches("synthesis.b").split_once(".conv").unwrap();
                 let block = size.parse::<usize>().unwrap().ilog2() as usize - 2;
-                let layer = 2 * block + conv.parse::<usize>().unwrap();
+                // StyleGAN2's first block has no `conv0`.
+                let layer = 2 * block + conv.parse::<usize>().unwrap() - second_generation;
                 stored.insert(format!("noise{layer}"), tensor.clone());
             }
         }
@@ -186,17 +199,11 @@ fn onnxruntime_draws_our_images() {
 
 #[test]
 fn conditional_stylegan2_survives_the_round_trip_of_names() {
-    let model = Model::StyleGan2Generator(StyleGan2Generator {
-        resolution: 8,
-        channels: 1,
-        z_dim: 4,
-        w_dim: 4,
-        mapping_layers: 2,
-        label_dim: 3,
-        channel_base: 32,
-        channel_max: 4,
-        architecture: Architecture::Resnet,
-    });
+    let mut config = stylegan2()[2].clone();
+    (config.mapping.z_dim, config.mapping.w_dim, config.mapping.hidden_dim) = (4, 4, 4);
+    (config.synthesis.w_dim, config.synthesis.resolution) = (4, 8);
+    (config.synthesis.fmap_base, config.synthesis.fmap_max) = (16, 4);
+    let model = Model::Generator(config);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let converted = pickler::synthetic(model);

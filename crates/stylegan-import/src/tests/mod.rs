@@ -7,6 +7,8 @@ mod golden;
 mod names;
 mod official;
 mod pickler;
+mod stylegan2;
+mod torch;
 mod trouble;
 
 use std::collections::BTreeMap;

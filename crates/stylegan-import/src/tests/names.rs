@@ -13,7 +13,7 @@ struct Names {
 }
 
 /// Names and shapes of whole checkpoints, one file each.
-const FILES: [(&str, Dialect, Role, &str); 12] = [
+const FILES: [(&str, Dialect, Role, &str); 13] = [
     ("arcface.model_ir_se50", Dialect::ArcFace, Role::Features, "IR-SE50"),
     (
         "huangzh13.discriminator_1024",
@@ -21,6 +21,7 @@ const FILES: [(&str, Dialect, Role, &str); 12] = [
         Role::Discriminator,
         "discriminator, 1024x1024",
     ),
+    ("fid.inception", Dialect::FidInception, Role::Features, "Inception network of FID"),
     ("huangzh13.generator_1024", Dialect::Huangzh13, Role::Ema, "generator, 1024x1024"),
     ("huangzh13.generator_32px_small", Dialect::Huangzh13, Role::Ema, "generator, 32x32"),
     ("lernapparat.generator_1024", Dialect::Lernapparat, Role::Ema, "generator, 1024x1024"),
@@ -48,7 +49,7 @@ const FILES: [(&str, Dialect, Role, &str); 12] = [
     ("torchvision.vgg16", Dialect::Torchvision, Role::Features, "VGG16"),
 ];
 
-fn names(file: &str) -> BTreeMap<String, Vec<usize>> {
+pub fn names(file: &str) -> BTreeMap<String, Vec<usize>> {
     let text = std::fs::read_to_string(golden(&format!("import/names/{file}.json"))).unwrap();
     serde_json::from_str::<Names>(&text).unwrap().tensors
 }

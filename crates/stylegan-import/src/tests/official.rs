@@ -1,13 +1,13 @@
 //! Layouts of TensorFlow's networks that no golden file has: written by the reverse of the table, with another program's
 //! rules for shapes, and read back.
 
-use stylegan::{DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead};
+use stylegan::{Architecture, DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure};
 
 use super::pickler::{self, Item};
 use super::*;
 use crate::dialects::official_networks as tables;
 use crate::table::Table;
-use crate::{Architecture, Dialect, StyleGan2Discriminator, StyleGan2Generator};
+use crate::Dialect;
 
 fn open(bytes: Vec<u8>) -> Document {
     Document::from_bytes(Path::new("made.pkl"), bytes, &Limits::default()).unwrap()
@@ -153,26 +153,18 @@ fn stylegan2_of_three_architectures() {
         all
     };
     for architecture in [Architecture::Orig, Architecture::Skip, Architecture::Resnet] {
-        let generator = Model::StyleGan2Generator(StyleGan2Generator {
-            resolution: 16,
-            channels: 3,
-            z_dim: 12,
-            w_dim: 12,
-            mapping_layers: 8,
-            label_dim: 0,
-            channel_base: 128,
-            channel_max: 12,
-            architecture,
-        });
+        let mut config = small(GeneratorConfig::stylegan2_f());
+        config.synthesis.stylegan2 = Some(architecture);
+        let generator = Model::Generator(config);
         let tf = "dnnlib.tflib.network";
         round_trip(generator, &tables::STYLEGAN2_GENERATOR, tf, "G_main", &settings());
-        let discriminator = Model::StyleGan2Discriminator(StyleGan2Discriminator {
+        let discriminator = Model::Discriminator(DiscriminatorConfig {
             resolution: 16,
-            channels: 3,
-            channel_base: 128,
-            channel_max: 12,
-            architecture,
-            mbstd_group_size: 4,
+            fmap_base: 64,
+            fmap_max: 12,
+            structure: Structure::Fixed,
+            stylegan2: Some(architecture),
+            ..DiscriminatorConfig::default()
         });
         let table = &tables::STYLEGAN2_DISCRIMINATOR;
         round_trip(discriminator, table, tf, "D_stylegan2", &settings());

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use stylegan_testkit::pickle::{array, int, text};
+
 use crate::table::Rule;
 use crate::{Converted, Model};
 
@@ -9,27 +11,6 @@ use crate::{Converted, Model};
 pub enum Item {
     Int(i64),
     Bool(bool),
-}
-
-fn text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'X');
-    out.extend((text.len() as u32).to_le_bytes());
-    out.extend(text.bytes());
-}
-
-fn int(out: &mut Vec<u8>, value: i64) {
-    out.extend([0x8a, 8]);
-    out.extend(value.to_le_bytes());
-}
-
-/// A numpy array of singles.
-fn array(out: &mut Vec<u8>, shape: &[usize], values: &[f32]) {
-    out.extend(b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R(K\x01(");
-    shape.iter().for_each(|&dim| int(out, dim as i64));
-    out.extend(b"tcnumpy\ndtype\nU\x02f4K\0K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89T");
-    out.extend((4 * values.len() as u32).to_le_bytes());
-    values.iter().for_each(|value| out.extend(value.to_le_bytes()));
-    out.extend(b"tb");
 }
 
 /// A `Network` object with these settings and variables; names under `mapping/` and `synthesis/` go into components.
