@@ -75,10 +75,10 @@ fn files_that_may_not_be_read_are_named() {
 
 /// Files may not grow beyond a limit of the shell, as on a disk without room, except that the system says `file too large`.
 #[test]
-fn a_file_that_cannot_grow_stops_a_preparation_which_then_continues() {
+fn a_file_that_cannot_grow_stops_a_preparation_which_then_can_be_done() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    // Blocks of 512 bytes, and room for the first 64 pictures of 200, which are done together.
+    // Blocks of 512 bytes, and room for half of the pictures. So few are not worth a point to continue from: they are done again.
     let blocks = 100 * 3 * 64 * 64 / 512;
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let prepare = ["prepare", "faces:200@64", "set", "--resolution", "64"];
@@ -89,7 +89,6 @@ fn a_file_that_cannot_grow_stops_a_preparation_which_then_continues() {
     assert!(!at.join("set").exists());
     let ran = xtask(at, prepare);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.err.contains("images were done by an earlier preparation"), "{}", ran.err);
     assert!(lines(at, ["data", "check", "set"])[0].contains("all 200 images"));
     // The same as a set that was made in one go.
     lines(at, ["prepare", "faces:200@64", "again", "--resolution", "64"]);
