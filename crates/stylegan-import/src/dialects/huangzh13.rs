@@ -92,7 +92,9 @@ fn generator(network: &Network, _: Settings) -> Result<Model, String> {
     let maps = |block| infer::dim(network, &format!("g_synthesis.to_rgb.{block}.weight"), 1);
     let maps: Vec<usize> = (0..blocks).map(maps).collect::<Result<_, _>>()?;
     let channels = infer::dim(network, "g_synthesis.to_rgb.0.bias", 0)?;
-    let config = infer::generator(network, &maps, channels, "g_mapping.map.dense{i}.weight")?;
+    let mut config = infer::generator(network, &maps, channels, "g_mapping.map.dense{i}.weight")?;
+    // That of PyTorch's instance norm.
+    config.synthesis.norm_epsilon = 1e-5;
     Ok(Model::Generator(config))
 }
 

@@ -68,5 +68,7 @@ fn configure(network: &Network, _: Settings) -> Result<Model, String> {
     let channels = infer::dim(network, "g_synthesis.torgb.bias", 0)?;
     let mut config = infer::generator(network, &maps, channels, "g_mapping.dense{i}.weight")?;
     config.synthesis.structure = Structure::Fixed;
+    // That of PyTorch's instance norm.
+    config.synthesis.norm_epsilon = 1e-5;
     Ok(Model::Generator(config))
 }
