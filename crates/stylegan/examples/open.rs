@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use candle_core::Device;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<(), stylegan::ModelError> {
     for path in std::env::args().skip(1) {
         let started = Instant::now();
         let generator = stylegan::load_generator(Path::new(&path), &Device::Cpu)?;

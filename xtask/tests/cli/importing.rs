@@ -154,3 +154,37 @@ fn a_run_begins_with_a_model_of_another_resolution() {
         &["of another shape", "synthesis.b4.const: expected [1, 4, 4, 4], found [1, 8, 4, 4]"],
     );
 }
+
+#[test]
+fn stylegan2_is_drawn_exported_and_begun_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let model = "sg2.safetensors";
+    lines(at, ["import", &golden("stylegan2_ada_pytorch.pkl"), "--out", model]);
+    assert_eq!(size(&at.join("sg2.png")), (4 * 32, 32));
+    let drawn = lines(at, ["generate", "--model", model, "--seeds", "0-1", "--out", "drawn"]);
+    assert_eq!(drawn.len(), 2);
+    let export = |format: &str| lines(at, ["export", model, "--format", format]);
+    assert_eq!(export("onnx"), ["out/sg2-mapping.onnx", "out/sg2-synthesis.onnx"]);
+    assert_eq!(export("ada-npz"), ["out/sg2.npz"]);
+    let ran = xtask(at, ["export", model, "--format", "genforce-pth"]);
+    refused(&ran, &["only networks of StyleGAN and Progressive GAN"]);
+    let mut train = "train --preset faces-32-sg2 --resolution 64 --kimg 0.008 --data faces:32 --run large"
+        .split(' ')
+        .collect::<Vec<_>>();
+    for setting in [
+        "network.fmap_base=256",
+        "network.fmap_max=16",
+        "generator.z_dim=32",
+        "generator.w_dim=32",
+        "generator.mapping_dim=32",
+        "generator.mapping_layers=8",
+        "schedule.minibatch=4",
+    ] {
+        train.extend(["--set", setting]);
+    }
+    let ran = xtask(at, train.iter().chain(&["--init-from", model]));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    // A block of 64x64 is new in the generator and in its average: two layers and the image's.
+    assert!(ran.err.contains("32 begin at random, 0 were of no use"), "{}", ran.err);
+}
