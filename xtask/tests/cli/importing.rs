@@ -169,9 +169,10 @@ fn stylegan2_is_drawn_exported_and_begun_with() {
     assert_eq!(export("ada-npz"), ["out/sg2.npz"]);
     let ran = xtask(at, ["export", model, "--format", "genforce-pth"]);
     refused(&ran, &["only networks of StyleGAN and Progressive GAN"]);
-    let mut train = "train --preset faces-32-sg2 --resolution 64 --kimg 0.008 --data faces:32 --run large"
-        .split(' ')
-        .collect::<Vec<_>>();
+    let mut train =
+        "train --preset faces-32-sg2 --resolution 64 --kimg 0.008 --data faces:32 --run large"
+            .split(' ')
+            .collect::<Vec<_>>();
     for setting in [
         "network.fmap_base=256",
         "network.fmap_max=16",

@@ -155,8 +155,7 @@ fn generator(network: &Network, settings: Settings) -> Result<Model, String> {
     config.synthesis.fmap_base = synthesis.size("channel_base", 32768) / 2;
     config.synthesis.fmap_max = synthesis.size("channel_max", 512);
     config.synthesis.use_noise = synthesis.flag("use_noise", true);
-    config.synthesis.stylegan2 =
-        Some(architecture(network, config.synthesis.resolution, "torgb"));
+    config.synthesis.stylegan2 = Some(architecture(network, config.synthesis.resolution, "torgb"));
     config.mapping.z_dim = settings.size("z_dim", 512);
     config.mapping.w_dim = settings.size("w_dim", 512);
     config.synthesis.w_dim = config.mapping.w_dim;

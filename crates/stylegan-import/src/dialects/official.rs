@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use stylegan::{Architecture, DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure};
+use stylegan::{
+    Architecture, DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure,
+};
 use stylegan_checkpoint::pickle::{Tensor, Value};
 
 use super::official_networks as tables;
@@ -269,7 +271,9 @@ fn stylegan2_generator(network: &Network, settings: Settings) -> Result<Model, S
 
 fn stylegan2_discriminator(network: &Network, settings: Settings) -> Result<Model, String> {
     if settings.size("label_size", 0) > 0 {
-        return Err("conditional discriminators of the TensorFlow StyleGAN2 are not known".to_owned());
+        return Err(
+            "conditional discriminators of the TensorFlow StyleGAN2 are not known".to_owned()
+        );
     }
     usual_filter(settings.get("resample_kernel"))?;
     let resolution = resolution(network, settings, "{R}x{R}/Conv0/weight")?;

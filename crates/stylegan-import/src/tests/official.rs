@@ -1,13 +1,15 @@
 //! Layouts of TensorFlow's networks that no golden file has: written by the reverse of the table, with another program's
 //! rules for shapes, and read back.
 
-use stylegan::{Architecture, DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure};
+use stylegan::{
+    Architecture, DiscriminatorConfig, Downscale, FusedScale, GeneratorConfig, LabelHead, Structure,
+};
 
 use super::pickler::{self, Item};
 use super::*;
+use crate::Dialect;
 use crate::dialects::official_networks as tables;
 use crate::table::Table;
-use crate::Dialect;
 
 fn open(bytes: Vec<u8>) -> Document {
     Document::from_bytes(Path::new("made.pkl"), bytes, &Limits::default()).unwrap()

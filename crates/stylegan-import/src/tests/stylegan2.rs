@@ -1,6 +1,8 @@
 //! StyleGAN2's golden cases through files: images and scores of imported networks, in the layouts of three dialects.
 
-use stylegan::{Architecture, DiscriminatorConfig, GeneratorConfig, Noise, Structure, mix, truncate};
+use stylegan::{
+    Architecture, DiscriminatorConfig, GeneratorConfig, Noise, Structure, mix, truncate,
+};
 
 use super::pickler::{self, Item};
 use super::*;
@@ -33,9 +35,7 @@ pub fn check_generator(what: &str, name: &str, generator: &Generator) {
                 let mean = w.mean(0).unwrap();
                 draw(&truncate(&ws_of_z, &mean, 0.7, None).unwrap(), Noise::Const)
             }
-            "image.mix.crossover=3" => {
-                draw(&mix(&ws_of_z, &ws("z2"), 3).unwrap(), Noise::Const)
-            }
+            "image.mix.crossover=3" => draw(&mix(&ws_of_z, &ws("z2"), 3).unwrap(), Noise::Const),
             // Gradients are the networks' own matter.
             _ => continue,
         };
@@ -124,10 +124,9 @@ fn stylegan2_ada_pytorch_draws_the_golden_images() {
 /// The golden networks in TensorFlow's layout: turned kernels, transposed matrices, style biases without their 1.
 #[test]
 fn tensorflow_pickles_draw_the_golden_images() {
-    for (name, resolution, architecture) in [
-        ("sg2_g_r32_skip", 32, Architecture::Skip),
-        ("sg2_g_r16_resnet", 16, Architecture::Resnet),
-    ] {
+    for (name, resolution, architecture) in
+        [("sg2_g_r32_skip", 32, Architecture::Skip), ("sg2_g_r16_resnet", 16, Architecture::Resnet)]
+    {
         let model = generator_of(resolution, architecture);
         let native = native(name, model, &ADA_GENERATOR);
         check_generator("before", name, &generator(&native));
@@ -136,10 +135,9 @@ fn tensorflow_pickles_draw_the_golden_images() {
         assert_eq!(converted.model, native.model);
         check_generator("TensorFlow", name, &generator(&converted));
     }
-    for (name, resolution, architecture) in [
-        ("sg2_d_r32_resnet", 32, Architecture::Resnet),
-        ("sg2_d_r16_skip", 16, Architecture::Skip),
-    ] {
+    for (name, resolution, architecture) in
+        [("sg2_d_r32_resnet", 32, Architecture::Resnet), ("sg2_d_r16_skip", 16, Architecture::Skip)]
+    {
         let model = discriminator_of(resolution, architecture);
         let native = native(name, model, &ADA_DISCRIMINATOR);
         let table = &STYLEGAN2_DISCRIMINATOR;

@@ -165,8 +165,7 @@ fn a_whole_file_of_pixel2style2pixel() {
         // One dictionary holds both networks; numbers do not matter here.
         let mut shapes = encoder.clone();
         shapes.extend(decoder.iter().map(|(name, t)| (name.clone(), t.dims().to_vec())));
-        let options =
-            if arguments { Entry::Arguments(&options) } else { Entry::Words(&options) };
+        let options = if arguments { Entry::Arguments(&options) } else { Entry::Words(&options) };
         let document = file(&[
             ("state_dict", Entry::Shapes(&shapes)),
             ("opts", options),

@@ -26,10 +26,8 @@ const GAIN: f64 = std::f64::consts::SQRT_2;
 /// Writes both graphs.
 pub(super) fn export(native: &Native, out: &Path) -> Result<Vec<PathBuf>, ImportError> {
     let Model::Generator(config) = native.model() else {
-        let reason = format!(
-            "graphs are made of generators, and this is a {}",
-            native.model().title()
-        );
+        let reason =
+            format!("graphs are made of generators, and this is a {}", native.model().title());
         return Err(native.inexpressible(Format::Onnx, reason));
     };
     if config.synthesis.const_input && !config.synthesis.use_styles {
@@ -42,10 +40,7 @@ pub(super) fn export(native: &Native, out: &Path) -> Result<Vec<PathBuf>, Import
         Some(architecture) => stylegan2::graph(native, config, architecture)?,
         None => synthesis::graph(native, config)?,
     };
-    let graphs = [
-        (path("mapping"), mapping(native, config)?),
-        (path("synthesis"), synthesis)
-    ];
+    let graphs = [(path("mapping"), mapping(native, config)?), (path("synthesis"), synthesis)];
     for (path, bytes) in &graphs {
         stylegan_checkpoint::atomic_write(path, |file| file.write_all(bytes))?;
     }

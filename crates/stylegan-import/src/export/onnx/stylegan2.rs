@@ -112,10 +112,8 @@ impl Synthesis<'_> {
             x = self.filtered(&x, outputs);
         } else {
             let kernel = self.graph.constant(weight, scale * gain)?;
-            let attributes = [
-                Attribute::Ints("kernel_shape", &[3, 3]),
-                Attribute::Ints("pads", &[1, 1, 1, 1]),
-            ];
+            let attributes =
+                [Attribute::Ints("kernel_shape", &[3, 3]), Attribute::Ints("pads", &[1, 1, 1, 1])];
             x = self.graph.node("Conv", &[&x, &kernel], &attributes);
         }
         let factors = self.demodulation(&style, weight, scale)?;
