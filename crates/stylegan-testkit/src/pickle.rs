@@ -40,7 +40,8 @@ pub fn state_dict(network: &str, tensors: &BTreeMap<String, Tensor>) -> Vec<u8> 
     for (name, tensor) in tensors {
         text(&mut out, name);
         let values = tensor.flatten_all().and_then(|flat| flat.to_vec1());
-        array(&mut out, tensor.dims(), &values.expect("a tensor of singles"));
+        let values = values.unwrap_or_else(|error| panic!("{name}: {error}"));
+        array(&mut out, tensor.dims(), &values);
     }
     out.extend(if network.is_empty() { &b"u."[..] } else { b"uu." });
     out
