@@ -181,6 +181,7 @@ fn stylegan2_is_drawn_exported_and_begun_with() {
         "generator.mapping_dim=32",
         "generator.mapping_layers=8",
         "schedule.minibatch=4",
+        "data.labels=false",
     ] {
         train.extend(["--set", setting]);
     }
