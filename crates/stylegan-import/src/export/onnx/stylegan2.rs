@@ -53,7 +53,7 @@ pub(super) fn graph(
             x = synthesis.graph.node("Add", &[&x, &skip], &[]);
         }
         if architecture == Architecture::Skip || block + 1 == pyramid.blocks() {
-            let rgb = synthesis.to_rgb(&x, &format!("{name}.to_rgb"), 2 * block + 1)?;
+            let rgb = synthesis.rgb(&x, &format!("{name}.to_rgb"), 2 * block + 1)?;
             image = Some(match image {
                 None => rgb,
                 Some(image) => {
@@ -185,7 +185,7 @@ impl Synthesis<'_> {
     }
 
     /// A modulated 1x1 convolution, not demodulated, and its bias.
-    fn to_rgb(&mut self, x: &str, name: &str, layer: usize) -> Result<String, ImportError> {
+    fn rgb(&mut self, x: &str, name: &str, layer: usize) -> Result<String, ImportError> {
         let style = self.style(name, layer)?;
         let x = self.scaled(x, &style);
         let weight = tensor(self.native, &format!("{name}.weight"))?;
