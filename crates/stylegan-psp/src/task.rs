@@ -108,7 +108,7 @@ fn nearest(name: &str) -> &'static str {
         let shared = name.chars().filter(|c| other.contains(*c)).count();
         (start, shared)
     };
-    Task::ALL.into_iter().max_by_key(likeness).map_or("inversion", Self::name)
+    Task::ALL.into_iter().max_by_key(likeness).map_or("inversion", Task::name)
 }
 
 #[cfg(test)]

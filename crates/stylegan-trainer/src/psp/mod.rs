@@ -5,10 +5,12 @@
 //! * [`PspTraining`]: the loop, with snapshots from which it goes on bit for bit on the CPU;
 //! * [`ClassMaps`]: maps of classes beside images, for segmentation.
 
+mod begin;
 mod classes;
 mod config;
 mod error;
 mod events;
+mod measure;
 mod model;
 mod optimizer;
 mod pictures;
