@@ -50,7 +50,8 @@ pub fn encoder(case: &Case, report: &mut Report) -> Result<()> {
     report.output("codes", &codes, expected);
     let store = (codes * case.input("cotangent")?)?.sum_all()?.backward()?;
     for (name, expected) in case.outputs_with_prefix("grad/") {
-        let got = store.get(parameters.get(name)?).with_context(|| format!("{name}: no gradient"))?;
+        let got =
+            store.get(parameters.get(name)?).with_context(|| format!("{name}: no gradient"))?;
         report.gradient(name, &got.reshape(expected.dims())?, expected);
     }
     Ok(())

@@ -89,7 +89,8 @@ fn newest(runs: &Path, file: &str, printer: Printer) -> Result<PathBuf, Failure>
         }
     }
     found.map(|(_, path)| path).ok_or_else(|| {
-        let missing = Failure::user(format!("there is no trained model under `{}`", runs.display()));
+        let missing =
+            Failure::user(format!("there is no trained model under `{}`", runs.display()));
         if file == GENERATOR {
             missing.hint("train one with `cargo xtask train`, or name one with --model")
         } else {

@@ -47,7 +47,7 @@ impl Backbone {
     /// Images `[N, channels, S, S]` to what the last three groups give: `[N, 2b, S/4, S/4]`, `[N, 4b, S/8, S/8]` and
     /// `[N, 8b, S/16, S/16]`, with b the base width.
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Result<[Tensor; 3]> {
-        let x = self.act.forward(&self.norm.forward(&self.conv.forward(images)?, mode)?)?;
+        let x = self.act.forward(&self.norm.forward(&self.conv.forward(images, mode)?, mode)?)?;
         let group = |x: &Tensor, index: usize| {
             self.groups[index].iter().try_fold(x.clone(), |x, unit| unit.forward(&x, mode))
         };

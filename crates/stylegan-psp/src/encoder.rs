@@ -132,19 +132,20 @@ impl Encoder {
         let [fine, middle, coarse] = self.backbone.forward(images, mode)?;
         match &self.head {
             Head::Pyramid { lateral, up, styles: heads } => {
-                let middle = (up[0].apply(&coarse)? + lateral[0].forward(&middle)?)?;
-                let fine = (up[1].apply(&middle)? + lateral[1].forward(&fine)?)?;
+                let middle = (up[0].apply(&coarse)? + lateral[0].forward(&middle, mode)?)?;
+                let fine = (up[1].apply(&middle)? + lateral[1].forward(&fine, mode)?)?;
                 let styles = heads.iter().enumerate().map(|(index, head)| {
-                    head.forward(match index {
+                    let map = match index {
                         _ if index < COARSE_STYLES => &coarse,
                         _ if index < COARSE_STYLES + MIDDLE_STYLES => &middle,
                         _ => &fine,
-                    })
+                    };
+                    head.forward(map, mode)
                 });
                 Tensor::stack(&styles.collect::<Result<Vec<_>>>()?, 1)
             }
             Head::Mean { linear } => {
-                let w = linear.forward(&coarse.flatten_from(2)?.mean(2)?)?;
+                let w = linear.forward(&stylegan_ops::plane_means(&coarse)?)?;
                 w.unsqueeze(1)?.repeat((1, styles, 1))
             }
             Head::Flat { norm, pool, dense, linear } => {
@@ -178,8 +179,9 @@ impl StyleHead {
     }
 
     /// `[N, in, side, side]` to `[N, w_dim]`.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.convs.iter().try_fold(x.clone(), |x, conv| conv.activated(&x, Some(SLOPE)))?;
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let step = |x: Tensor, conv: &Conv| conv.activated(&x, Some(SLOPE), mode);
+        let x = self.convs.iter().try_fold(x.clone(), step)?;
         self.linear.forward(&x.flatten_from(1)?)
     }
 }

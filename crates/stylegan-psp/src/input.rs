@@ -50,7 +50,11 @@ pub struct Pair {
 ///
 /// # Errors
 /// [`PspError::Config`] for segmentation; those of the device.
-pub fn pair_of(task: Task, target: &Tensor, draws: InputDraws) -> std::result::Result<Pair, PspError> {
+pub fn pair_of(
+    task: Task,
+    target: &Tensor,
+    draws: InputDraws,
+) -> std::result::Result<Pair, PspError> {
     let n = target.dim(0)?;
     let (input, target) = match task {
         Task::Inversion | Task::Toonify => (target.clone(), target.clone()),
@@ -246,7 +250,10 @@ mod tests {
         let x = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(x, [1., 0., 0., 0., 0., 0., 1., 1., 0., 1., 0., 0.]);
         let error = one_hot(&[0, 2, 7, 1], (1, 2, 2), 3, &Device::Cpu).unwrap_err().to_string();
-        assert!(error.contains("class 7 at row 1, column 0") && error.contains("0 to 2"), "{error}");
+        assert!(
+            error.contains("class 7 at row 1, column 0") && error.contains("0 to 2"),
+            "{error}"
+        );
         assert!(one_hot(&[0], (1, 2, 2), 3, &Device::Cpu).is_err());
     }
 

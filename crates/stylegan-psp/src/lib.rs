@@ -25,9 +25,7 @@ pub use encoder::Encoder;
 pub use error::PspError;
 pub use identity::{Identity, IdentityConfig, face_crop, face_region, unit_length};
 pub use input::{FACTORS, InputDraws, Pair, drawing, one_hot, pair_of, reduced, resized};
-pub use losses::{
-    ImageDistance, ImageFeatures, Judged, Judges, Loss, LossWeights, w_norm,
-};
+pub use losses::{ImageDistance, ImageFeatures, Judged, Judges, Loss, LossWeights, w_norm};
 pub use norm::{BatchNorm, BatchRecord, Mode};
 pub use resample::{Axis, Resampler};
 pub use stand_in::RandomFeatures;

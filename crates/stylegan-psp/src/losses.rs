@@ -150,11 +150,7 @@ impl LossWeights {
     ///
     /// # Errors
     /// [`PspError::Losses`] where a term has a weight and no judge; those of the judges.
-    pub fn evaluate(
-        &self,
-        judges: Judges,
-        judged: Judged,
-    ) -> std::result::Result<Loss, PspError> {
+    pub fn evaluate(&self, judges: Judges, judged: Judged) -> std::result::Result<Loss, PspError> {
         let Judged { output, target, .. } = judged;
         let mut total: Option<Tensor> = None;
         let mut terms = BTreeMap::new();
@@ -233,7 +229,8 @@ mod tests {
 
     #[test]
     fn terms_add_up_with_their_weights() {
-        let (a, b) = (synthetic("a", (2, 3, 16, 16), 0.0, 1.0), synthetic("b", (2, 3, 16, 16), 0.0, 1.0));
+        let (a, b) =
+            (synthetic("a", (2, 3, 16, 16), 0.0, 1.0), synthetic("b", (2, 3, 16, 16), 0.0, 1.0));
         let codes = synthetic("codes", (2, 4, 8), 0.0, 1.0);
         let distance = |a: &Tensor, b: &Tensor| (a - b)?.abs()?.flatten_from(1)?.mean(1);
         let features = |x: &Tensor| crate::unit_length(&x.flatten_from(1)?);
@@ -274,7 +271,8 @@ mod tests {
     #[test]
     fn the_w_norm_is_that_of_all_styles_together() -> Result<()> {
         // Images of offsets 3 and 4 in two styles: distance 5; and of none: 0.
-        let codes = Tensor::new(&[[[4f32, 1.0], [1.0, 5.0]], [[1.0, 1.0], [1.0, 1.0]]], &Device::Cpu)?;
+        let codes =
+            Tensor::new(&[[[4f32, 1.0], [1.0, 5.0]], [[1.0, 1.0], [1.0, 1.0]]], &Device::Cpu)?;
         let average = Tensor::ones((2, 2), DType::F32, &Device::Cpu)?;
         assert!((w_norm(&codes, Some(&average))?.to_scalar::<f32>()? - 2.5).abs() < 1e-5);
         Ok(())
@@ -301,7 +299,9 @@ mod tests {
         let weights = LossWeights { identity: 0.1, moco: 0.5, ..LossWeights::default() };
         assert!(refused(weights).contains("exclude each other"));
         assert!(refused(LossWeights { l2: f64::NAN, ..LossWeights::default() }).contains("l2"));
-        assert!(refused(LossWeights { l2: 0.0, lpips: 0.0, ..LossWeights::default() }).contains("all"));
+        assert!(
+            refused(LossWeights { l2: 0.0, lpips: 0.0, ..LossWeights::default() }).contains("all")
+        );
         let a = synthetic("a", (1, 3, 8, 8), 0.0, 1.0);
         let codes = synthetic("c", (1, 2, 3), 0.0, 1.0);
         let error = LossWeights::default().evaluate(Judges::default(), judged(&a, &a, &codes));

@@ -181,8 +181,7 @@ fn along(x: &Tensor, axis: &Axis) -> Result<Tensor> {
     }
     let (n, c, h, w) = x.dims4()?;
     let shape = (axis.outputs(), axis.inputs);
-    let matrix =
-        Tensor::from_slice(&axis.weights, shape, x.device())?.to_dtype(x.dtype())?;
+    let matrix = Tensor::from_slice(&axis.weights, shape, x.device())?.to_dtype(x.dtype())?;
     let y = ops::linear(&x.reshape((n * c * h, w))?, &matrix, 1.0)?;
     y.reshape((n, c, h, axis.outputs()))
 }

@@ -18,7 +18,9 @@ fn the_reference_has_as_many_parameters() {
     assert_eq!(count(&EncoderConfig::default()), 267_136_704);
     // The trunk alone: input layer and body.
     let shapes = shapes_of(|vb| Encoder::new(&EncoderConfig::default(), vb)).unwrap();
-    let trunk = shapes.into_iter().filter(|(name, _)| name.starts_with("input") || name.starts_with("body"));
+    let trunk = shapes
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("input") || name.starts_with("body"));
     assert_eq!(parameter_count(&trunk.collect()), 30_950_080);
 }
 

@@ -51,20 +51,18 @@ impl Unit {
             act: Prelu::new(outputs, res(2))?,
             conv_out: Conv::new((outputs, outputs, 3, stride), res(3))?,
             norm_out: BatchNorm::new(outputs, res(4))?,
-            excitation: squeeze_excitation
-                .then(|| Excitation::new(outputs, res(5)))
-                .transpose()?,
+            excitation: squeeze_excitation.then(|| Excitation::new(outputs, res(5))).transpose()?,
         })
     }
 
     /// `[N, in, H, W]` to `[N, out, H / stride, W / stride]`, rounded up.
     pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let shortcut = match &self.shortcut {
-            Some((conv, norm)) => norm.forward(&conv.forward(x)?, mode)?,
+            Some((conv, norm)) => norm.forward(&conv.forward(x, mode)?, mode)?,
             None => every(x, self.stride)?,
         };
-        let y = self.conv_in.forward(&self.norm_in.forward(x, mode)?)?;
-        let y = self.conv_out.forward(&self.act.forward(&y)?)?;
+        let y = self.conv_in.forward(&self.norm_in.forward(x, mode)?, mode)?;
+        let y = self.conv_out.forward(&self.act.forward(&y)?, mode)?;
         let y = self.norm_out.forward(&y, mode)?;
         let y = match &self.excitation {
             Some(excitation) => excitation.forward(&y)?,
@@ -112,7 +110,7 @@ impl Excitation {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let means = x.flatten_from(2)?.mean(2)?;
+        let means = ops::plane_means(x)?;
         let inner = ops::linear(&means, &self.squeeze, 1.0)?.relu()?;
         let factors = candle_nn::ops::sigmoid(&ops::linear(&inner, &self.excite, 1.0)?)?;
         ops::scale_channels(x, &factors)

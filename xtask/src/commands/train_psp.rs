@@ -142,11 +142,7 @@ fn open(
     Ok(PspData { images, maps })
 }
 
-fn report(
-    finished: &PspFinished,
-    model: Option<PathBuf>,
-    printer: Printer,
-) -> Result<(), Failure> {
+fn report(finished: &PspFinished, model: Option<PathBuf>, printer: Printer) -> Result<(), Failure> {
     let PspFinished { run, step, stopped, time } = finished;
     let seconds = time.as_secs_f64();
     let ended = if *stopped { "stopped" } else { "done" };
@@ -189,7 +185,9 @@ pub fn psp_failure(error: PspTrainError) -> Failure {
             "name styles that the decoder has, such as --inject 4-7"
         }
         PspTrainError::Psp(PspError::Losses { .. }) => "set weights such as --set loss.identity=0",
-        PspTrainError::Dataset(error) => error.hint().unwrap_or("name a folder of images with --data"),
+        PspTrainError::Dataset(error) => {
+            error.hint().unwrap_or("name a folder of images with --data")
+        }
         PspTrainError::RunDir(RunDirError::Locked { .. }) => {
             "wait for the other run to end, or name another folder with --run"
         }

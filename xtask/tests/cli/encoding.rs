@@ -45,7 +45,10 @@ fn an_encoder_is_trained_resumed_and_encodes_every_image() {
     picture(&at.join("wide.png"), 60, 40);
     let ran = xtask(
         at,
-        ["encode", "--psp", "run", "--image", "images", "wide.png", "--inject", "4-5", "--alpha", "0.5"],
+        [
+            "encode", "--psp", "run", "--image", "images", "wide.png", "--inject", "4-5",
+            "--alpha", "0.5",
+        ],
     );
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.contains("wide.png: 60x40, cropped to its middle square and resized to 32x32"));
@@ -54,11 +57,14 @@ fn an_encoder_is_trained_resumed_and_encodes_every_image() {
     assert_eq!(size(&at.join("out/encoded.png")), (160, 96));
     let codes = stylegan_checkpoint::load(&at.join("out/codes.safetensors")).unwrap();
     assert_eq!(codes.tensors["codes"].dims(), [10, 6, 8]);
-    // An image's codes do not depend on its batch.
+    // An image's codes do not depend on its batch, but for rounding.
     lines(at, ["encode", "--psp", "run", "--image", "wide.png", "--codes", "one.safetensors"]);
     let one = stylegan_checkpoint::load(&at.join("one.safetensors")).unwrap();
     let flat = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    assert_eq!(flat(&one.tensors["codes"]), flat(&codes.tensors["codes"].narrow(0, 9, 1).unwrap()));
+    let of_nine = flat(&codes.tensors["codes"].narrow(0, 9, 1).unwrap());
+    for (one, of_nine) in flat(&one.tensors["codes"]).iter().zip(of_nine) {
+        assert!((one - of_nine).abs() < 1e-5, "{one} {of_nine}");
+    }
 }
 
 #[test]
@@ -84,7 +90,10 @@ fn what_cannot_be_encoded_is_refused() {
     refused(&xtask(at, tiny(&["--set", "loss.l3=1"])), &["unknown key `loss.l3`"]);
     refused(&xtask(at, tiny(&["--set", "encoder.styles=7"])), &["do not match the encoder"]);
     refused(&xtask(at, tiny(&["--task", "segmentation"])), &["maps of classes"]);
-    refused(&xtask(at, ["encode", "--psp", "tiny.safetensors", "--image", "a.png"]), &["no encoder"]);
+    refused(
+        &xtask(at, ["encode", "--psp", "tiny.safetensors", "--image", "a.png"]),
+        &["no encoder"],
+    );
     refused(&xtask(at, ["encode", "--image", "a.png"]), &["no trained model"]);
     assert!(!at.join("runs").exists() && !at.join("out").exists());
     lines(at, tiny(&["--run", "run"]));
@@ -109,7 +118,8 @@ fn maps_that_are_not_one_hot_are_refused() {
         }
     }
     let run = |classes: &'static str| {
-        let more = ["--task", "segmentation", "--maps", "maps", "--classes", classes, "--run", "run"];
+        let more =
+            ["--task", "segmentation", "--maps", "maps", "--classes", classes, "--run", "run"];
         let mut args = tiny(&more);
         args[4] = "images";
         xtask(at, args)

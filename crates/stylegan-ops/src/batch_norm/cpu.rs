@@ -9,12 +9,12 @@ use crate::vectorized::vectorized;
 pub(super) struct Moments {
     mean: f32,
     /// `1 / sqrt(variance + eps)`.
-    inverse: f32,
+    inverse: f64,
 }
 
 impl Moments {
     pub(super) fn new(mean: f32, variance: f32, eps: f64) -> Self {
-        Self { mean, inverse: (1.0 / (f64::from(variance) + eps).sqrt()) as f32 }
+        Self { mean, inverse: 1.0 / (f64::from(variance) + eps).sqrt() }
     }
 }
 
@@ -64,7 +64,8 @@ pub(super) fn forward(
                 let Moments { mean, inverse } = moments[channel];
                 let out = out.slice_mut(start, planes.len);
                 let x = &x[start..][..planes.len];
-                plane_forward(out, x, mean, inverse * weight[channel], bias[channel]);
+                let factor = inverse * f64::from(weight[channel]);
+                plane_forward(out, x, mean, factor as f32, bias[channel]);
             });
         })
     }
@@ -89,7 +90,7 @@ pub(super) fn sums(g: &[f32], x: &[f32], moments: &[Moments], planes: &Planes) -
 
 vectorized! {
     fn plane_sums(g: &[f32], x: &[f32], moments: Moments) -> [f64; 2] {
-        let Moments { mean, inverse } = moments;
+        let (mean, inverse) = (moments.mean, moments.inverse as f32);
         sums2(g, x, |g, x| [g, g * ((x - mean) * inverse)])
     }
 }
@@ -129,7 +130,7 @@ vectorized! {
         means: Option<[f32; 2]>,
     ) {
         let Moments { mean, inverse } = moments;
-        let factor = inverse * weight;
+        let (factor, inverse) = ((inverse * f64::from(weight)) as f32, inverse as f32);
         match means {
             None => {
                 for (out, &g) in out.iter_mut().zip(g) {

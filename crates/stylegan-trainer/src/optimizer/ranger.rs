@@ -160,9 +160,8 @@ impl Ranger {
             let step = step.to_scalar::<i64>()?.max(0) as u64;
             slots.insert(name, Slot { step, m: own(m)?, v: own(v)?, slow: own(slow)? });
         }
-        let known = |key: &&String| {
-            key.rsplit_once('.').is_none_or(|(name, _)| !slots.contains_key(name))
-        };
+        let known =
+            |key: &&String| key.rsplit_once('.').is_none_or(|(name, _)| !slots.contains_key(name));
         let unknown: Vec<_> = state.keys().filter(known).cloned().collect();
         if !unknown.is_empty() {
             problems.push(format!("unknown or incomplete: {}", unknown.join(", ")));

@@ -67,7 +67,10 @@ impl PspTraining {
             Some(judge) => judge,
             None => {
                 if config.loss.needs_distance() {
-                    notes.push("no LPIPS weights: random features stand in for the perceptual distance".into());
+                    notes.push(
+                        "no LPIPS weights: random features stand in for the perceptual distance"
+                            .into(),
+                    );
                 }
                 let channels = original.config().synthesis.channels;
                 let distance = Box::new(RandomFeatures::new(channels, 0, device)?);
@@ -78,12 +81,8 @@ impl PspTraining {
         let held_out = config.held_out.min(images.len() / 10);
         let first_held_out = images.len() - held_out;
         let trained_on = Subset::new(images.clone(), 0..first_held_out);
-        let position = Position {
-            step: 0,
-            skipped_in_a_row: 0,
-            seconds: 0.0,
-            dataset: images.fingerprint(),
-        };
+        let position =
+            Position { step: 0, skipped_in_a_row: 0, seconds: 0.0, dataset: images.fingerprint() };
         let loader_config = LoaderConfig {
             seed: config.seed,
             // Frontalisation draws for itself; elsewhere faces have no left and right.

@@ -24,7 +24,12 @@ impl ClassMaps {
     ///
     /// # Errors
     /// Maps that cannot be read, are no grey images, do not belong to the images, or hold values that are no class.
-    pub fn open(spec: &str, images: &str, side: usize, classes: usize) -> Result<Self, PspTrainError> {
+    pub fn open(
+        spec: &str,
+        images: &str,
+        side: usize,
+        classes: usize,
+    ) -> Result<Self, PspTrainError> {
         let options = SourceOptions::default();
         let (source, images) = (open_source(spec, &options)?, open_source(images, &options)?);
         let describe = source.describe();
@@ -38,11 +43,15 @@ impl ClassMaps {
             if stem(&name) != stem(&image) {
                 return Err(fault(format!("number {index} is {name} beside {image}")));
             }
-            maps.extend(read(source.as_ref(), index, side).map_err(|e| fault(format!("{name}: {e}")))?);
+            maps.extend(
+                read(source.as_ref(), index, side).map_err(|e| fault(format!("{name}: {e}")))?,
+            );
             let map = &maps[index * side * side..];
             if let Some(class) = map.iter().find(|&&class| usize::from(class) >= classes) {
-                let problem =
-                    format!("{name} of {spec} holds {class}, where classes are 0 to {}", classes - 1);
+                let problem = format!(
+                    "{name} of {spec} holds {class}, where classes are 0 to {}",
+                    classes - 1
+                );
                 return Err(PspError::Mask { problem }.into());
             }
         }

@@ -85,12 +85,14 @@ impl PspConfig {
         classes: usize,
     ) -> Self {
         let small = resolution < 256;
-        let mut encoder = if small {
-            EncoderConfig::small(resolution.max(32), styles, w_dim)
+        let input_size = resolution.clamp(32, 256);
+        let preset = if small {
+            EncoderConfig::small(input_size, styles, w_dim)
         } else {
-            EncoderConfig { styles, w_dim, ..EncoderConfig::default() }
+            EncoderConfig::default()
         };
-        encoder.input_channels = task.input_channels(channels, classes);
+        let input_channels = task.input_channels(channels, classes);
+        let encoder = EncoderConfig { input_channels, input_size, styles, w_dim, ..preset };
         Self {
             task,
             steps: if small { 6000 } else { 500_000 },
@@ -182,7 +184,8 @@ impl PspConfig {
             .split_once('=')
             .ok_or_else(|| fault(format!("`{setting}` is not of the form key=value")))?;
         let key = key.trim();
-        let mut table: toml::Table = self.to_toml()?.parse().map_err(|e: toml::de::Error| fault(e.to_string()))?;
+        let mut table: toml::Table =
+            self.to_toml()?.parse().map_err(|e: toml::de::Error| fault(e.to_string()))?;
         let mut place = &mut table;
         let mut parts = key.split('.').peekable();
         while let Some(part) = parts.next() {
@@ -196,10 +199,14 @@ impl PspConfig {
                 let parsed = format!("v = {typed}").parse::<toml::Table>();
                 let parsed = parsed.ok().and_then(|mut table| table.remove("v"));
                 let mut parsed = parsed.unwrap_or_else(|| toml::Value::String(typed.to_owned()));
-                if let (Some(toml::Value::Float(_)), toml::Value::Integer(whole)) = (place.get(part), &parsed) {
+                if let (Some(toml::Value::Float(_)), toml::Value::Integer(whole)) =
+                    (place.get(part), &parsed)
+                {
                     parsed = toml::Value::Float(*whole as f64);
                 }
-                if let (Some(toml::Value::String(_)), toml::Value::Integer(whole)) = (place.get(part), &parsed) {
+                if let (Some(toml::Value::String(_)), toml::Value::Integer(whole)) =
+                    (place.get(part), &parsed)
+                {
                     parsed = toml::Value::String(whole.to_string());
                 }
                 place.insert(part.to_owned(), parsed);
@@ -210,9 +217,9 @@ impl PspConfig {
                 _ => return Err(fault(format!("unknown key `{key}`"))),
             };
         }
-        *self = table.try_into().map_err(|error: toml::de::Error| {
-            fault(format!("{key}: {}", error.message()))
-        })?;
+        *self = table
+            .try_into()
+            .map_err(|error: toml::de::Error| fault(format!("{key}: {}", error.message())))?;
         Ok(())
     }
 }

@@ -124,7 +124,11 @@ impl fmt::Display for PspEvent {
                     None => write!(f, "training in {}", run.display())?,
                 }
                 let millions = |count: usize| count as f64 / 1e6;
-                write!(f, ", {steps} steps, on {dataset}; encoder of {:.2} million parameters", millions(parameters.0))?;
+                write!(
+                    f,
+                    ", {steps} steps, on {dataset}; encoder of {:.2} million parameters",
+                    millions(parameters.0)
+                )?;
                 match parameters.1 {
                     0 => f.write_str(", the decoder stays as it is"),
                     decoder => write!(f, ", decoder of {:.2} million", millions(decoder)),

@@ -48,7 +48,8 @@ impl PspTraining {
             let loss = self.judged(&output, &codes, &pair.target)?;
             sum.add_weighted(&self.progress(&loss)?, indices.len() as f64);
             if start == 0 {
-                strip = Some(pictures::strip(self.config.task, &pair.input, &output, &pair.target)?);
+                strip =
+                    Some(pictures::strip(self.config.task, &pair.input, &output, &pair.target)?);
             }
         }
         Ok(sum.take().zip(strip))

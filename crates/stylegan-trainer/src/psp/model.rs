@@ -48,7 +48,11 @@ impl PspModel {
     ///
     /// # Errors
     /// A file that cannot be read or holds something else, a missing decoder, and a decoder of other layers than the encoder's.
-    pub fn open(path: &Path, decoder: Option<&Path>, device: &Device) -> Result<Self, PspTrainError> {
+    pub fn open(
+        path: &Path,
+        decoder: Option<&Path>,
+        device: &Device,
+    ) -> Result<Self, PspTrainError> {
         let mut checkpoint = load_on(path, device)?;
         let named = decoder.map(|path| load_generator(path, device)).transpose()?;
         let (task, config, inner) = match describe(path, &checkpoint)? {
@@ -97,7 +101,7 @@ impl PspModel {
     }
 
     /// What the encoder takes, of any size `[N, input_channels, H, W]`, to codes `[N, styles, w_dim]`. An image's codes do not depend on
-    /// those beside it.
+    /// those beside it, but for rounding.
     ///
     /// # Errors
     /// Images of other channels.
@@ -132,7 +136,9 @@ impl PspModel {
 }
 
 /// The metadata of a file with both networks.
-pub(super) fn metadata(description: &Description) -> Result<BTreeMap<String, String>, PspTrainError> {
+pub(super) fn metadata(
+    description: &Description,
+) -> Result<BTreeMap<String, String>, PspTrainError> {
     Ok(BTreeMap::from([(KEY.to_owned(), json(description)?)]))
 }
 
@@ -144,7 +150,8 @@ pub(super) fn identity_metadata(
 }
 
 fn json(value: &impl Serialize) -> Result<String, PspTrainError> {
-    serde_json::to_string(value).map_err(|error| PspTrainError::Config { reason: error.to_string() })
+    serde_json::to_string(value)
+        .map_err(|error| PspTrainError::Config { reason: error.to_string() })
 }
 
 enum Found {
@@ -153,11 +160,8 @@ enum Found {
 }
 
 fn describe(path: &Path, checkpoint: &Checkpoint) -> Result<Found, PspTrainError> {
-    let fault = |reason: String| PspTrainError::NotA {
-        path: path.to_owned(),
-        what: "encoder",
-        reason,
-    };
+    let fault =
+        |reason: String| PspTrainError::NotA { path: path.to_owned(), what: "encoder", reason };
     if let Some(text) = checkpoint.metadata.get(KEY) {
         return serde_json::from_str(text).map(Found::Both).map_err(|e| fault(e.to_string()));
     }
@@ -182,8 +186,9 @@ fn describe(path: &Path, checkpoint: &Checkpoint) -> Result<Found, PspTrainError
 
 /// The tensors whose names begin with `prefix`, without it.
 pub(super) fn take_prefix(checkpoint: &mut Checkpoint, prefix: &str) -> BTreeMap<String, Tensor> {
-    let (taken, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        std::mem::take(&mut checkpoint.tensors).into_iter().partition(|(n, _)| n.starts_with(prefix));
+    let (taken, left): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut checkpoint.tensors)
+        .into_iter()
+        .partition(|(n, _)| n.starts_with(prefix));
     checkpoint.tensors = left;
     taken.into_iter().map(|(name, tensor)| (name[prefix.len()..].to_owned(), tensor)).collect()
 }
@@ -216,12 +221,13 @@ pub fn read_identity(
         what: "identity network",
         reason,
     };
-    let config = match (checkpoint.metadata.get(IDENTITY_KEY), checkpoint.metadata.get(IMPORTED_KEY)) {
-        (Some(text), _) => serde_json::from_str(text).map_err(|e| fault(e.to_string()))?,
-        (None, Some(text)) if text == "\"arc_face\"" => IdentityConfig::default(),
-        (None, Some(text)) => return Err(fault(format!("it is {text}"))),
-        (None, None) => return Err(fault("its metadata do not say so".into())),
-    };
+    let config =
+        match (checkpoint.metadata.get(IDENTITY_KEY), checkpoint.metadata.get(IMPORTED_KEY)) {
+            (Some(text), _) => serde_json::from_str(text).map_err(|e| fault(e.to_string()))?,
+            (None, Some(text)) if text == "\"arc_face\"" => IdentityConfig::default(),
+            (None, Some(text)) => return Err(fault(format!("it is {text}"))),
+            (None, None) => return Err(fault("its metadata do not say so".into())),
+        };
     let shapes = shapes_of(|vb| stylegan_psp::Identity::new(&config, vb))?;
     checkpoint.require(shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))?;
     Ok((config, checkpoint.tensors))

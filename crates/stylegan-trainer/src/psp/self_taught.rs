@@ -51,7 +51,8 @@ pub(super) fn teach(
             return Ok(None);
         }
         let images = face_crop(&batch(step)?, config.input_size)?;
-        let (loss, gradients, record) = in_pool(|| contrast(&network, &parameters, &images, seed, step))?;
+        let (loss, gradients, record) =
+            in_pool(|| contrast(&network, &parameters, &images, seed, step))?;
         if adam.step(&parameters, &gradients, LEARNING_RATE)? == StepOutcome::Updated {
             record.apply(&parameters)?;
         }

@@ -14,8 +14,8 @@ use stylegan_psp::{
     Pair, Resampler, Task, pair_of, resized,
 };
 
-use super::optimizer::Optimizer;
 use super::measure::Sum;
+use super::optimizer::Optimizer;
 use super::{
     ClassMaps, PspConfig, PspEvent, PspFinished, PspObserver, PspProgress, PspTrainError, Subset,
 };
@@ -224,7 +224,11 @@ impl PspTraining {
     }
 
     /// Codes and images of inputs, the images at the size at which they are judged.
-    pub(super) fn forward(&self, input: &Tensor, mode: Mode) -> candle_core::Result<(Tensor, Tensor)> {
+    pub(super) fn forward(
+        &self,
+        input: &Tensor,
+        mode: Mode,
+    ) -> candle_core::Result<(Tensor, Tensor)> {
         let codes = self.encoder.forward(input, mode)?;
         let output = self.decoder.synthesize(&codes, 0.0, &Noise::Const)?;
         let side = output.dim(2)?;
@@ -235,7 +239,12 @@ impl PspTraining {
         Ok((codes, output))
     }
 
-    pub(super) fn judged(&self, output: &Tensor, codes: &Tensor, target: &Tensor) -> Result<Loss, PspTrainError> {
+    pub(super) fn judged(
+        &self,
+        output: &Tensor,
+        codes: &Tensor,
+        target: &Tensor,
+    ) -> Result<Loss, PspTrainError> {
         let identity = |images: &Tensor| match &self.identity {
             Some(network) => network.of_images(images),
             None => Err(candle_core::Error::Msg("there is no identity network".into())),

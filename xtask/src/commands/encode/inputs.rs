@@ -71,7 +71,9 @@ impl<'a> Inputs<'a> {
         let size = self.psp.encoder().config().input_size;
         let other = |image: &&Pixels| (image.width, image.height) != (size, size);
         let resized = self.pixels.iter().filter(other).count();
-        for (name, image) in self.names.iter().zip(&self.pixels).filter(|(_, p)| other(p)).take(NAMED) {
+        for (name, image) in
+            self.names.iter().zip(&self.pixels).filter(|(_, p)| other(p)).take(NAMED)
+        {
             let (width, height) = (image.width, image.height);
             let crop = if width == height { "" } else { "cropped to its middle square and " };
             printer.note(&format!("{name}: {width}x{height}, {crop}resized to {size}x{size}"));
@@ -110,7 +112,8 @@ impl<'a> Inputs<'a> {
                 let Pixels { width, data, .. } = &self.pixels[at];
                 let name = Path::new(&self.names[at]);
                 if self.pixels[at].channels != 1 {
-                    let said = format!("`{}` is no grey image, as a map of classes is", name.display());
+                    let said =
+                        format!("`{}` is no grey image, as a map of classes is", name.display());
                     return Err(Failure::user(said).hint("save it with one channel"));
                 }
                 self.psp.class_map(name, *width, data, &Device::Cpu).map_err(psp_failure)
@@ -144,7 +147,8 @@ impl<'a> Inputs<'a> {
             resized(&input, size)?
         } else {
             // Not by way of a decoder that is smaller than the encoder's input.
-            let images = (start..start + count).map(|at| Ok(resized(&square(&self.pixels[at])?, size)?));
+            let images =
+                (start..start + count).map(|at| Ok(resized(&square(&self.pixels[at])?, size)?));
             let images = Tensor::cat(&images.collect::<Result<Vec<_>, Failure>>()?, 0)?;
             if task == Task::Sketch { images.affine(0.5, 0.5)? } else { images }
         };

@@ -81,8 +81,8 @@ fn stored(path: &Path, args: &Args) -> Result<PspConfig, Failure> {
             .hint(format!("leave {name} away to resume it, or begin another run")));
     }
     let file = path.join("config.toml");
-    let text = fs::read_to_string(&file)
-        .or_user_with(|| format!("cannot read `{}`", file.display()))?;
+    let text =
+        fs::read_to_string(&file).or_user_with(|| format!("cannot read `{}`", file.display()))?;
     PspConfig::from_toml(&text)
         .or_user_with(|| format!("`{}` is no run of an encoder", path.display()))
         .map_err(|failure| failure.hint("runs of generators go on with `cargo xtask train --run`"))
