@@ -10,6 +10,7 @@ use serde::Serialize;
 use stylegan_psp::inject;
 use stylegan_trainer::psp::{PspModel, PspTrainError};
 
+use super::bench::peak_memory;
 use super::train_psp::psp_failure;
 use crate::drawing::OutArgs;
 use crate::failure::{Failure, OrFail};
@@ -124,7 +125,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     if let Some(l2) = l2 {
         printer.note(&format!("mean squared difference of inputs and outputs: {l2:.4}"));
     }
-    printer.note(&format!("encoding took {:.3} s an image", encoded.seconds_an_image));
+    let memory = match peak_memory() {
+        Some(bytes) => format!(", and {:.0} MB of memory at most", bytes / 1e6),
+        None => String::new(),
+    };
+    printer.note(&format!("encoding took {:.3} s an image{memory}", encoded.seconds_an_image));
     let plain = format!("{}\n{}", encoded.picture.display(), encoded.codes.display());
     printer.data(&plain, &encoded)
 }

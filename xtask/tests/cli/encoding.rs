@@ -133,3 +133,26 @@ fn maps_that_are_not_one_hot_are_refused() {
     picture(&at.join("colour.png"), 16, 16);
     refused(&encode("colour.png"), &["no grey image"]);
 }
+
+#[test]
+fn converted_networks_have_the_names_and_shapes_that_are_built() {
+    use stylegan_import::FeatureNetwork;
+    use stylegan_psp::{Encoder, EncoderConfig, Identity, IdentityConfig};
+    let built = stylegan::shapes_of(|vb| Encoder::new(&EncoderConfig::default(), vb)).unwrap();
+    let encoder = FeatureNetwork::PspEncoder { styles: 18, channels: 3, latent_avg: true };
+    assert_eq!(built, encoder.shapes());
+    let built = stylegan::shapes_of(|vb| Identity::new(&IdentityConfig::default(), vb)).unwrap();
+    assert_eq!(built, FeatureNetwork::ArcFace.shapes());
+    // A converted encoder is known by its metadata, and asks for its decoder.
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    tiny_model(at);
+    picture(&at.join("a.png"), 16, 16);
+    let text = serde_json::to_string(&encoder).unwrap();
+    let metadata = std::collections::BTreeMap::from([("features.network".to_owned(), text)]);
+    stylegan_checkpoint::save(&at.join("psp.safetensors"), [], &metadata).unwrap();
+    let encode = ["encode", "--psp", "psp.safetensors", "--image", "a.png"];
+    refused(&xtask(at, encode), &["an encoder without its decoder"]);
+    let with = [&encode[..], &["--decoder", "tiny.safetensors"]].concat();
+    refused(&xtask(at, with), &["18 styles of 512", "6 of 8"]);
+}
