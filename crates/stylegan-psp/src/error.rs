@@ -22,16 +22,6 @@ pub enum PspError {
         /// Those of the decoder.
         decoder: (usize, usize),
     },
-    /// Images of another shape than the network takes.
-    #[error("the {network} takes images [N, {}, {}, {}], got {found:?}", expected.0, expected.1, expected.1)]
-    Images {
-        /// Whose images.
-        network: &'static str,
-        /// Channels, and height and width.
-        expected: (usize, usize),
-        /// What came.
-        found: Vec<usize>,
-    },
     /// A task that there is not.
     #[error("there is no task `{name}`; the nearest is `{nearest}`")]
     UnknownTask {

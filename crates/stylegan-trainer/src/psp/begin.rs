@@ -45,7 +45,8 @@ impl PspTraining {
         device: &Device,
     ) -> Result<Self, PspTrainError> {
         config.validate()?;
-        let original = load_generator(Path::new(&config.networks.decoder), device)?;
+        let original =
+            load_generator(Path::new(&config.networks.decoder), device).map_err(Box::new)?;
         config.encoder.fits(original.num_layers(), original.config().mapping.w_dim)?;
         let image_size = Self::image_size(&original)?;
         check_images(data.images.as_ref(), &original, image_size)?;

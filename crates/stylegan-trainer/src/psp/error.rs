@@ -33,7 +33,7 @@ pub enum PspTrainError {
     Checkpoint(#[from] CheckpointError),
     /// The decoder.
     #[error(transparent)]
-    Decoder(#[from] ModelError),
+    Decoder(#[from] Box<ModelError>),
     /// A computation.
     #[error("a computation failed")]
     Compute(#[from] candle_core::Error),
@@ -89,7 +89,7 @@ pub enum PspTrainError {
         /// The file.
         path: PathBuf,
         /// What differs.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
     /// Every snapshot is damaged.
     #[error("no snapshot in {} can be used", path.display())]
@@ -97,7 +97,7 @@ pub enum PspTrainError {
         /// The folder of snapshots.
         path: PathBuf,
         /// Why the newest cannot be used.
-        source: CheckpointError,
+        source: Box<CheckpointError>,
     },
     /// Gradients stay infinite or undefined.
     #[error("training diverged at step {step}: the gradient of {parameter} is not finite")]

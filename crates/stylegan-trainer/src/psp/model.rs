@@ -54,7 +54,8 @@ impl PspModel {
         device: &Device,
     ) -> Result<Self, PspTrainError> {
         let mut checkpoint = load_on(path, device)?;
-        let named = decoder.map(|path| load_generator(path, device)).transpose()?;
+        let named =
+            decoder.map(|path| load_generator(path, device)).transpose().map_err(Box::new)?;
         let (task, config, inner) = match describe(path, &checkpoint)? {
             Found::Both(Description { task, encoder, decoder }) => (task, encoder, Some(decoder)),
             Found::Encoder(config) => (Task::Inversion, config, None),

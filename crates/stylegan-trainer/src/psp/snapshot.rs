@@ -57,7 +57,7 @@ impl PspTraining {
                 None => Ok(()),
                 Some(source) => {
                     let path = self.run.file("snapshots");
-                    Err(PspTrainError::NoUsableSnapshot { path, source })
+                    Err(PspTrainError::NoUsableSnapshot { path, source: Box::new(source) })
                 }
             };
         };
@@ -74,7 +74,7 @@ impl PspTraining {
         }
         let other = |name: &str| {
             let path = snapshot.file(name);
-            move |source| PspTrainError::OtherNetworks { path, source }
+            move |source| PspTrainError::OtherNetworks { path, source: Box::new(source) }
         };
         let mut model = load_on(&snapshot.file(MODEL), &self.device)?;
         let (encoder, decoder) =
