@@ -113,6 +113,20 @@ fn a_frozen_decoder_stays_and_a_trained_one_does_not() {
 }
 
 #[test]
+fn a_decoder_that_is_told_labels_is_encoded_for() {
+    let root = tempfile::tempdir().unwrap();
+    let mut told = GeneratorConfig::config_f();
+    told.mapping.label_dim = 3;
+    let path = decoder(root.path(), told);
+    let run = root.path().join("run");
+    train(&config(Task::Inversion, &path), &run);
+    let snapshot = RunDir::open(&run).unwrap().snapshots().recover().unwrap().snapshot.unwrap();
+    let model = PspModel::open(&snapshot.file("psp.safetensors"), None, &Device::Cpu).unwrap();
+    let labels = model.decoder().labels_of_seeds(&[1, 2]).unwrap().unwrap();
+    assert_eq!(labels.dims(), [2, 3]);
+}
+
+#[test]
 fn every_task_trains_and_leaves_a_model_that_encodes() {
     let root = tempfile::tempdir().unwrap();
     let path = decoder(root.path(), GeneratorConfig::config_f());

@@ -63,7 +63,7 @@ struct Encoded {
     picture: PathBuf,
     codes: PathBuf,
     images: usize,
-    /// The mean squared difference of input and output, where they can be compared.
+    /// The mean squared difference of images and outputs, where they can be compared.
     l2: Option<f64>,
     seconds_an_image: f64,
 }
@@ -123,7 +123,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         seconds_an_image: seconds / inputs.len().max(1) as f64,
     };
     if let Some(l2) = l2 {
-        printer.note(&format!("mean squared difference of inputs and outputs: {l2:.4}"));
+        printer.note(&format!("mean squared difference of images and outputs: {l2:.4}"));
     }
     let memory = match peak_memory() {
         Some(bytes) => format!(", and {:.0} MB of memory at most", bytes / 1e6),
@@ -151,13 +151,10 @@ fn layers(args: &Args, psp: &PspModel) -> Result<Vec<usize>, Failure> {
 
 /// The styles of one seed, for every image.
 fn elsewhere(psp: &PspModel, seed: u64, count: usize) -> Result<Tensor, Failure> {
-    let mapping = &psp.decoder().config().mapping;
-    if mapping.label_dim > 0 {
-        return Err(Failure::user("the decoder was trained with labels, and --inject draws none")
-            .hint("leave --inject away"));
-    }
-    let z = stylegan::latents(&[seed], mapping.z_dim, &Device::Cpu)?;
-    let styles = psp.decoder().broadcast(&psp.decoder().map(&z, None)?)?;
+    let decoder = psp.decoder();
+    let z = stylegan::latents(&[seed], decoder.config().mapping.z_dim, &Device::Cpu)?;
+    let w = decoder.map(&z, decoder.labels_of_seeds(&[seed])?.as_ref())?;
+    let styles = decoder.broadcast(&w)?;
     Ok(styles.repeat((count, 1, 1))?)
 }
 

@@ -60,7 +60,8 @@ impl PspTraining {
         } else {
             decoder_parameters.frozen_builder()
         };
-        let decoder = Generator::new(original.config(), vb)?;
+        let labels = original.labels().clone();
+        let decoder = Generator::new(original.config(), vb)?.with_labels(labels);
         let encoder_parameters = Parameters::new(config.seed, DType::F32, device);
         let encoder = Encoder::new(&config.encoder, encoder_parameters.builder())?;
         let mut notes = data.images.warnings();

@@ -6,7 +6,9 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
-use stylegan::{Generator, GeneratorConfig, Noise, Shapes, load_generator, shapes_of};
+use stylegan::{
+    Generator, GeneratorConfig, Labels, Noise, Shapes, labels_metadata, load_generator, shapes_of,
+};
 use stylegan_checkpoint::{Checkpoint, load_on};
 use stylegan_psp::{Encoder, EncoderConfig, IdentityConfig, Mode, Task, resized};
 
@@ -66,7 +68,8 @@ impl PspModel {
                 let build = |vb| Generator::new(&config, vb);
                 let encoder = take_prefix(&mut checkpoint, ENCODER_PREFIX);
                 checkpoint.tensors = encoder;
-                Some(build_strictly(path, tensors, build, device)?)
+                let labels = labels_of(&checkpoint.metadata)?;
+                Some(build_strictly(path, tensors, build, device)?.with_labels(labels))
             }
             None => None,
         };
@@ -136,11 +139,26 @@ impl PspModel {
     }
 }
 
-/// The metadata of a file with both networks.
+/// The metadata of a file with both networks, and what the decoder's labels stand for.
 pub(super) fn metadata(
     description: &Description,
+    labels: &Labels,
 ) -> Result<BTreeMap<String, String>, PspTrainError> {
-    Ok(BTreeMap::from([(KEY.to_owned(), json(description)?)]))
+    let (key, text) = labels_metadata(labels).map_err(unwritable)?;
+    Ok(BTreeMap::from([(KEY.to_owned(), json(description)?), (key, text)]))
+}
+
+/// What a decoder's labels stand for, from the metadata of a file with both networks.
+fn labels_of(metadata: &BTreeMap<String, String>) -> Result<Labels, PspTrainError> {
+    let (key, _) = labels_metadata(&Labels::default()).map_err(unwritable)?;
+    match metadata.get(&key) {
+        Some(text) => serde_json::from_str(text).map_err(unwritable),
+        None => Ok(Labels::default()),
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> PspTrainError {
+    PspTrainError::Config { reason: error.to_string() }
 }
 
 /// The metadata of an identity network.
@@ -151,8 +169,7 @@ pub(super) fn identity_metadata(
 }
 
 fn json(value: &impl Serialize) -> Result<String, PspTrainError> {
-    serde_json::to_string(value)
-        .map_err(|error| PspTrainError::Config { reason: error.to_string() })
+    serde_json::to_string(value).map_err(unwritable)
 }
 
 enum Found {

@@ -36,7 +36,7 @@ impl PspTraining {
             encoder: self.config.encoder.clone(),
             decoder: self.decoder.config().clone(),
         };
-        let metadata = metadata(&description)?;
+        let metadata = metadata(&description, self.decoder.labels())?;
         let model = both(&self.encoder_parameters.tensors(), &self.decoder_parameters.tensors());
         let state = both(&self.encoder_optimizer.state()?, &self.decoder_optimizer.state()?);
         let snapshots = self.run.snapshots();
