@@ -122,18 +122,33 @@ pub fn unit_length(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the images are not `[N, 1, 3 or 4, H, W]`.
 pub fn face_crop(images: &Tensor, size: usize) -> Result<Tensor> {
-    let (_, channels, h, w) = images.dims4()?;
-    let images = match channels {
-        1 => images.repeat((1, 3, 1, 1))?,
-        3 => images.clone(),
-        4 => images.narrow(1, 0, 3)?.contiguous()?,
-        _ => bail!("a face has 1, 3 or 4 channels, not {channels}"),
-    };
+    let images = rgb(images)?;
+    let (_, _, h, w) = images.dims4()?;
     let axis = |length: usize, first: usize| {
         let all = Axis::area(length, FACE);
         all.then(&Axis::crop(FACE, first..first + CROP)).then(&Axis::area(CROP, size))
     };
     Resampler::new(axis(h, TOP), axis(w, LEFT)).apply(&images)
+}
+
+/// All of images `[N, C, H, W]` as `[N, 3, size, size]`, by means over areas: what a network sees that knows no faces. Channels as in
+/// [`face_crop`].
+///
+/// # Errors
+/// If the images are not `[N, 1, 3 or 4, H, W]`.
+pub fn whole_image(images: &Tensor, size: usize) -> Result<Tensor> {
+    let images = rgb(images)?;
+    let (_, _, h, w) = images.dims4()?;
+    Resampler::new(Axis::area(h, size), Axis::area(w, size)).apply(&images)
+}
+
+fn rgb(images: &Tensor) -> Result<Tensor> {
+    match images.dim(1)? {
+        1 => images.repeat((1, 3, 1, 1)),
+        3 => Ok(images.clone()),
+        4 => images.narrow(1, 0, 3)?.contiguous(),
+        channels => bail!("an image has 1, 3 or 4 channels, not {channels}"),
+    }
 }
 
 /// The size that the crop is given for, its first row and column, and its length.

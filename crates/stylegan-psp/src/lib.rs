@@ -23,7 +23,7 @@ pub use codes::inject;
 pub use config::{BackboneConfig, Depth, EncoderConfig, EncoderKind};
 pub use encoder::Encoder;
 pub use error::PspError;
-pub use identity::{Identity, IdentityConfig, face_crop, face_region, unit_length};
+pub use identity::{Identity, IdentityConfig, face_crop, face_region, unit_length, whole_image};
 pub use input::{FACTORS, InputDraws, Pair, drawing, one_hot, pair_of, reduced, resized};
 pub use losses::{ImageDistance, ImageFeatures, Judged, Judges, Loss, LossWeights, w_norm};
 pub use norm::{BatchNorm, BatchRecord, Mode};

@@ -23,7 +23,7 @@ pub struct Networks {
     pub decoder: String,
     /// An IR-SE network, whose backbone the encoder begins with.
     pub backbone: String,
-    /// The identity network.
+    /// The identity network, which also makes the features of `loss.moco`.
     pub identity: String,
     /// The perceptual distance, in words: what was judged with.
     pub distance: String,

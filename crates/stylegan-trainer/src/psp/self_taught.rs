@@ -7,7 +7,7 @@ use stylegan::Parameters;
 use stylegan_ops::in_pool;
 use stylegan_ops::random::Stream;
 use stylegan_psp::{
-    Axis, BackboneConfig, BatchRecord, Depth, Identity, IdentityConfig, Mode, Resampler, face_crop,
+    Axis, BackboneConfig, BatchRecord, Depth, Identity, IdentityConfig, Mode, Resampler,
 };
 
 use crate::gradients::Gradients;
@@ -31,7 +31,7 @@ pub(super) fn config(image_size: usize) -> IdentityConfig {
 }
 
 /// Teaches a network that two views of an image (shifted, enlarged, lit differently) are nearer to each other than to any other image of the batch
-/// (van den Oord et al. 2018, equation 4). `batch` gives the images of a step, `[N, C, H, W]`; `report` gets the step and the loss.
+/// (van den Oord et al. 2018, equation 4). `batch` gives what the network sees of the images of a step, `[N, 3, S, S]`; `report` gets the step and the loss.
 /// Returns before the end, with `None`, when `stop` is set.
 pub(super) fn teach(
     config: &IdentityConfig,
@@ -50,7 +50,7 @@ pub(super) fn teach(
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let images = face_crop(&batch(step)?, config.input_size)?;
+        let images = batch(step)?;
         let (loss, gradients, record) =
             in_pool(|| contrast(&network, &parameters, &images, seed, step))?;
         if adam.step(&parameters, &gradients, LEARNING_RATE)? == StepOutcome::Updated {

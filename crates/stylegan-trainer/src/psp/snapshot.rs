@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 use stylegan_checkpoint::{Snapshot, load_on, save};
-use stylegan_psp::{Encoder, Identity};
+use stylegan_psp::{Encoder, Identity, face_crop, whole_image};
 
 use super::model::{Description, identity_metadata, metadata, take_prefix};
 use super::training::{Position, PspTraining};
@@ -139,7 +139,12 @@ impl PspTraining {
             steps,
             self.config.seed,
             &self.device,
-            |step| self.teaching_batch(step, TEACHING_BATCH),
+            |step| {
+                let images = self.teaching_batch(step, TEACHING_BATCH)?;
+                // Features of images that are no faces are those of all of it.
+                let seen = if self.config.loss.moco > 0.0 { whole_image } else { face_crop };
+                Ok(seen(&images, config.input_size)?)
+            },
             |step, loss| {
                 last = loss;
                 if step.is_multiple_of(100) && step < steps {

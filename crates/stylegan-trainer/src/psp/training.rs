@@ -11,7 +11,7 @@ use stylegan_dataset::{Dataset, Loader};
 use stylegan_ops::in_pool;
 use stylegan_psp::{
     Axis, BatchRecord, Encoder, Identity, ImageDistance, InputDraws, Judged, Judges, Loss, Mode,
-    Pair, Resampler, Task, pair_of, resized,
+    Pair, Resampler, Task, pair_of, resized, whole_image,
 };
 
 use super::measure::Sum;
@@ -249,10 +249,17 @@ impl PspTraining {
             Some(network) => network.of_images(images),
             None => Err(candle_core::Error::Msg("there is no identity network".into())),
         };
+        let features = |images: &Tensor| match &self.identity {
+            Some(network) => {
+                let images = whole_image(images, network.config().input_size)?;
+                network.embed(&images, Mode::Evaluation)
+            }
+            None => Err(candle_core::Error::Msg("there is no feature network".into())),
+        };
         let judges = Judges {
             distance: Some(self.judge.distance.as_ref()),
             identity: Some(&identity),
-            moco: Some(&identity),
+            moco: Some(&features),
         };
         let average = self.encoder.latent_avg();
         let judged = Judged { output, target, codes, average };
