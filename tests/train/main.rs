@@ -5,6 +5,7 @@
 mod kill;
 mod labels;
 mod parts;
+mod psp;
 mod resume;
 mod small;
 mod stylegan2;

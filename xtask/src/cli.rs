@@ -45,6 +45,10 @@ pub enum Command {
     Interpolate(commands::interpolate::Args),
     /// Draw seeds at several strengths of truncation
     Truncate(commands::truncate::Args),
+    /// Train an encoder of images into the latent space of a generator
+    TrainPsp(Box<commands::train_psp::Args>),
+    /// Encode images: codes, reconstructions, several outputs for one input
+    Encode(commands::encode::Args),
     /// Convert another program's checkpoint to a model of this project; nothing in it is run
     Import(commands::import::Args),
     /// Write a model as ONNX, PyTorch or numpy files
@@ -84,6 +88,8 @@ impl Cli {
             Command::Mix(args) => commands::mix::run(args, printer),
             Command::Interpolate(args) => commands::interpolate::run(args, printer),
             Command::Truncate(args) => commands::truncate::run(args, printer),
+            Command::TrainPsp(args) => commands::train_psp::run(args, printer),
+            Command::Encode(args) => commands::encode::run(args, printer),
             Command::Import(args) => commands::import::run(args, printer),
             Command::Export(args) => commands::export::run(args, printer),
             Command::Prepare(args) => commands::prepare::run(args, printer),

@@ -18,6 +18,9 @@ pub const RUNS: &str = "runs";
 /// The generator that is looked at, in a snapshot.
 pub const GENERATOR: &str = "generator-ema.safetensors";
 
+/// An encoder and its decoder, in a snapshot.
+pub const PSP: &str = "psp.safetensors";
+
 /// A run's folder of snapshots.
 const SNAPSHOTS: &str = "snapshots";
 
@@ -28,8 +31,23 @@ const SNAPSHOTS: &str = "snapshots";
 ///
 /// When there is none.
 pub fn locate(typed: Option<&Path>, printer: Printer) -> Result<PathBuf, Failure> {
+    locate_file(typed, GENERATOR, printer)
+}
+
+/// As [`locate`], for encoders.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn locate_psp(typed: Option<&Path>, printer: Printer) -> Result<PathBuf, Failure> {
+    locate_file(typed, PSP, printer).map_err(|failure| {
+        failure.hint("train an encoder with `cargo xtask train-psp`, or name one with --psp")
+    })
+}
+
+fn locate_file(typed: Option<&Path>, file: &str, printer: Printer) -> Result<PathBuf, Failure> {
     let Some(path) = typed else {
-        return newest(Path::new(RUNS), printer);
+        return newest(Path::new(RUNS), file, printer);
     };
     let metadata = fs::metadata(path)
         .or_user_with(|| format!("cannot open the model `{}`", path.display()))
@@ -37,22 +55,22 @@ pub fn locate(typed: Option<&Path>, printer: Printer) -> Result<PathBuf, Failure
     if metadata.is_file() {
         return Ok(path.to_path_buf());
     }
-    if path.join(GENERATOR).is_file() {
-        return Ok(path.join(GENERATOR));
+    if path.join(file).is_file() {
+        return Ok(path.join(file));
     }
-    of_run(path, printer)?.ok_or_else(|| {
+    of_run(path, file, printer)?.ok_or_else(|| {
         Failure::user(format!("there is no model in the folder `{}`", path.display()))
             .hint("a run has one as soon as it has written its first snapshot")
     })
 }
 
-/// The averaged generator of a run's newest snapshot that is whole. It only reads: the run may be
-/// going on.
-fn of_run(run: &Path, printer: Printer) -> Result<Option<PathBuf>, Failure> {
+/// The file of a run's newest snapshot that is whole, the averaged generator say. It only reads: the run may be going on.
+fn of_run(run: &Path, file: &str, printer: Printer) -> Result<Option<PathBuf>, Failure> {
     let snapshots = Snapshots::new(run.join(SNAPSHOTS));
     for number in snapshots.numbers().or_user()?.into_iter().rev() {
         match snapshots.open(number) {
-            Ok(snapshot) => return Ok(Some(snapshot.file(GENERATOR))),
+            // Runs of encoders lie beside those of generators.
+            Ok(snapshot) => return Ok(Some(snapshot.file(file)).filter(|path| path.is_file())),
             Err(error) => printer.note(&format!("warning: passed over a snapshot: {error}")),
         }
     }
@@ -60,10 +78,10 @@ fn of_run(run: &Path, printer: Printer) -> Result<Option<PathBuf>, Failure> {
 }
 
 /// The model of the run that has written one last.
-fn newest(runs: &Path, printer: Printer) -> Result<PathBuf, Failure> {
+fn newest(runs: &Path, file: &str, printer: Printer) -> Result<PathBuf, Failure> {
     let mut found: Option<(SystemTime, PathBuf)> = None;
     for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
-        let Some(path) = of_run(&entry.path(), printer)? else { continue };
+        let Some(path) = of_run(&entry.path(), file, printer)? else { continue };
         let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
         let modified = modified.unwrap_or(SystemTime::UNIX_EPOCH);
         if found.as_ref().is_none_or(|(newest, _)| modified > *newest) {
@@ -71,8 +89,13 @@ fn newest(runs: &Path, printer: Printer) -> Result<PathBuf, Failure> {
         }
     }
     found.map(|(_, path)| path).ok_or_else(|| {
-        Failure::user(format!("there is no trained model under `{}`", runs.display()))
-            .hint("train one with `cargo xtask train`, or name one with --model")
+        let missing =
+            Failure::user(format!("there is no trained model under `{}`", runs.display()));
+        if file == GENERATOR {
+            missing.hint("train one with `cargo xtask train`, or name one with --model")
+        } else {
+            missing
+        }
     })
 }
 

@@ -12,9 +12,11 @@ use stylegan_ops::random::Stream;
 const INIT_STREAM: u32 = 0x1417;
 
 /// Whether a tensor of this name is kept with the parameters but not trained: the constant noise
-/// maps, the average of w, kernels of a blur.
+/// maps, averages of w, kernels of a blur, running statistics.
 pub fn is_buffer(name: &str) -> bool {
-    ["noise.const", "w_avg", "blur.kernel"].iter().any(|end| name.ends_with(end))
+    const ENDS: [&str; 6] =
+        ["noise.const", "w_avg", "latent_avg", "blur.kernel", "running_mean", "running_var"];
+    ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// A named store of candle variables that iterates in the order of their names.

@@ -6,6 +6,7 @@
 //! candle's backward pass is of first order. For losses that contain a gradient with respect to the input (R1, gradient
 //! penalty, path length), the vector-Jacobian products of the operations are public functions, differentiable in turn.
 
+mod batch_norm;
 mod bias_act;
 mod blur;
 mod conv2d;
@@ -20,17 +21,20 @@ mod minibatch_stddev;
 mod modulated_conv2d;
 mod noise_bias_act;
 mod pixel_norm;
+mod plane_means;
 mod planes;
 mod pool;
+mod prelu;
 pub mod random;
 mod resample;
 mod scale_channels;
 mod upfirdn2d;
 mod vectorized;
 
+pub use batch_norm::{BatchStatistics, batch_norm, batch_statistics};
 pub use bias_act::bias_act;
 pub use blur::blur;
-pub use conv2d::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
+pub use conv2d::{conv2d, conv2d_direct, conv2d_input_vjp, conv2d_weight_vjp};
 pub use flip::flip_kernel;
 pub use fused_kernel::{fused_down_kernel, fused_up_kernel};
 pub use instance_norm::{adain, instance_norm};
@@ -41,7 +45,9 @@ pub use minibatch_stddev::{minibatch_stddev, minibatch_stddev_vjp};
 pub use modulated_conv2d::{ModulatedConv2d, ModulatedConv2dTape, demodulation, demodulation_vjp};
 pub use noise_bias_act::noise_bias_act;
 pub use pixel_norm::pixel_norm;
+pub use plane_means::plane_means;
 pub use pool::in_pool;
+pub use prelu::prelu;
 pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };

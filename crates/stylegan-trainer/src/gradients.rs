@@ -21,6 +21,16 @@ impl Gradients {
         Self(found.collect())
     }
 
+    /// As [`Self::of`], for two networks that one backward pass went through.
+    pub fn of_both(first: &Parameters, second: &Parameters, mut store: GradStore) -> (Self, Self) {
+        let mut take = |parameters: &Parameters| {
+            let found = parameters.trainable().into_iter();
+            Self(found.filter_map(|(name, var)| Some((name, store.remove(&var)?))).collect())
+        };
+        let first = take(first);
+        (first, take(second))
+    }
+
     /// The gradient of one parameter.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.0.get(name)

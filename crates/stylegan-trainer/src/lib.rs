@@ -15,6 +15,7 @@ pub mod estimate;
 pub mod events;
 pub mod grid;
 pub mod optimizer;
+pub mod psp;
 pub mod run_dir;
 pub mod tensorboard;
 

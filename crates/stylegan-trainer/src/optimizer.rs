@@ -1,4 +1,4 @@
-//! Adam with named state, joined with the moving average of the parameters.
+//! Adam with named state, joined with the moving average of the parameters; and, beside it, Ranger.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,10 @@ use crate::gradients::Gradients;
 
 mod finite;
 pub(crate) mod kernel;
+mod ranger;
 pub(crate) mod reference;
+
+pub use ranger::{Ranger, RangerConfig};
 
 /// The numbers of Adam (Kingma and Ba 2015, algorithm 1), without the learning rate, which a step takes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -133,16 +136,7 @@ impl Adam {
         learning_rate: f64,
         average: Option<(&Parameters, f64)>,
     ) -> Result<StepOutcome> {
-        // Everything is checked before anything is written.
-        for (name, gradient) in gradients.iter() {
-            let Some(var) = parameters.get(name) else {
-                bail!("there is a gradient of {name}, but no such parameter")
-            };
-            if var.dims() != gradient.dims() || var.dtype() != gradient.dtype() {
-                let (want, got) = (var.dims(), gradient.dims());
-                bail!("the gradient of {name} is {got:?}, the parameter {want:?}")
-            }
-        }
+        check(parameters, gradients)?;
         if let Some(parameter) = finite::first_not_finite(gradients)? {
             if let Some((average, beta)) = average {
                 average::update(average, parameters, beta)?;
@@ -269,6 +263,20 @@ impl Adam {
         self.slots = slots;
         Ok(())
     }
+}
+
+/// Checks that every gradient is one of a parameter, before anything is written.
+fn check(parameters: &Parameters, gradients: &Gradients) -> Result<()> {
+    for (name, gradient) in gradients.iter() {
+        let Some(var) = parameters.get(name) else {
+            bail!("there is a gradient of {name}, but no such parameter")
+        };
+        if var.dims() != gradient.dims() || var.dtype() != gradient.dtype() {
+            let (want, got) = (var.dims(), gradient.dims());
+            bail!("the gradient of {name} is {got:?}, the parameter {want:?}")
+        }
+    }
+    Ok(())
 }
 
 impl Slot {

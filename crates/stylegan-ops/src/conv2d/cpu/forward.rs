@@ -8,8 +8,8 @@ use crate::kernel::{Mat, MatMut, build_f32, for_each_task, gemm, with_scratch};
 /// Columns of one task's product.
 const COLUMNS: usize = 1024;
 
-pub(super) fn run(x: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
-    if winograd::pays(geo) {
+pub(super) fn run(x: &[f32], w: &[f32], geo: &Geometry, scale: f32, direct: bool) -> Vec<f32> {
+    if !direct && winograd::pays(geo) {
         winograd::forward(x, w, geo, scale)
     } else if geo.out_plane() < FEW_COLUMNS && geo.batch > 1 {
         merged(x, w, geo, scale)

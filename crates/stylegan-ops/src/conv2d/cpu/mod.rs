@@ -12,12 +12,12 @@ mod winograd;
 
 use super::geometry::Geometry;
 
-/// y of `conv2d`, [N, Co, Ho, Wo].
-pub(super) fn forward(x: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
+/// y of `conv2d`, [N, Co, Ho, Wo]; `direct` leaves Winograd's transforms out.
+pub(super) fn forward(x: &[f32], w: &[f32], geo: &Geometry, scale: f32, direct: bool) -> Vec<f32> {
     if x.is_empty() || w.is_empty() {
         return vec![0.0; geo.batch * geo.out_channels * geo.out_plane()];
     }
-    forward::run(x, w, geo, scale)
+    forward::run(x, w, geo, scale, direct)
 }
 
 /// gx of `conv2d_input_vjp`, [N, Ci, H, W].

@@ -26,6 +26,21 @@ fn check(case: Case) -> Result<()> {
     Ok(())
 }
 
+/// Where Winograd's transforms would be used, the direct sum is several times as exact.
+#[test]
+fn direct_sums_are_exact() -> Result<()> {
+    for sizes in [[8, 64, 48, 16, 16, 3, 1, 1], [1, 130, 66, 32, 32, 3, 1, 1]] {
+        let case = Case::new(sizes);
+        let (geo, x, w) = (case.geometry()?, case.x()?, case.w()?);
+        let expected = reference::forward(&x, &w, &geo, SCALE)?;
+        let direct = super::super::conv2d_direct(&single(&x)?, &single(&w)?, 1, 1, SCALE)?;
+        let error = relative_error(&direct, &expected)?;
+        let fast = relative_error(&case.forward(&single(&x)?, &single(&w)?)?, &expected)?;
+        assert!(error < 7e-7 && error < fast, "{case:?}: {error:e}, not direct {fast:e}");
+    }
+    Ok(())
+}
+
 /// Sizes that a trainer meets, and those at the edges of every way the kernels cut their work.
 #[test]
 fn kernels_match_the_reference_at_the_sizes_that_matter() -> Result<()> {
