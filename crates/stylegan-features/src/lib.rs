@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`Lpips`] | distances of images `[N]` | torchvision's VGG16, AlexNet or SqueezeNet 1.1; the linear layers are part of the crate |
 //! | [`Vgg16`] | features [N, 4096] | torchvision's VGG16 |
+//! | [`Inception`] | features [N, 2048], class probabilities | `pt_inception-2015-12-05` |
 //!
 //! ```
 //! use candle_core::{Device, Tensor};
@@ -24,6 +25,7 @@
 mod alexnet;
 mod error;
 mod images;
+mod inception;
 mod layer;
 mod lpips;
 mod squeezenet;
@@ -33,6 +35,7 @@ mod weights;
 pub use error::FeatureError;
 pub use images::{Sampling, resize};
 pub(crate) use images::{input, normalise};
+pub use inception::Inception;
 pub use lpips::{Backbone, Lpips, LpipsFeatures};
 pub use vgg16::Vgg16;
 pub use weights::{Shapes, Weights, sha256};
