@@ -1,7 +1,5 @@
 //! Feature networks, perceptual distances and the figures made of features.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor, Var};
 use stylegan_features::{Backbone, Inception, Lpips, Sampling, Weights};
@@ -34,26 +32,17 @@ pub fn lpips(case: &Case, report: &mut Report) -> Result<()> {
 
 /// The features of FID's Inception network.
 pub fn inception(case: &Case, report: &mut Report) -> Result<()> {
-    // The case's network ends at the features: its last layer, which they do not depend on, is zero.
-    let mut tensors: BTreeMap<String, Tensor> = case.parameters();
-    for (name, shape) in Inception::shapes() {
-        if name.starts_with("fc.") && !tensors.contains_key(&name) {
-            tensors.insert(name, Tensor::zeros(shape, DType::F32, &Device::Cpu)?);
-        }
-    }
-    let inception =
-        Inception::new(&Weights::from_tensors("the case", tensors), Sampling::Centres)?;
-    let name = case.input_names().next().context("no input")?.to_owned();
-    let features = inception.features(&case.input(&name)?)?;
+    let weights = Weights::from_tensors("the case", case.parameters());
+    let inception = Inception::new(&weights, Sampling::Centres)?;
+    let features = inception.features(&case.input("image")?)?;
     report.output("pool3", &features, case.output("pool3")?);
     Ok(())
 }
 
 /// FID, KID, precision and recall of given features.
 pub fn figures(case: &Case, report: &mut Report) -> Result<()> {
-    let features = |name: &str| -> Result<Features> {
-        Ok(Features::from_tensor(case.output(name)?)?)
-    };
+    let features =
+        |name: &str| -> Result<Features> { Ok(Features::from_tensor(case.output(name)?)?) };
     let (a, b) = (features("features_a")?, features("features_b")?);
     let gaussian = |features: &Features| Gaussian::of(features, Divisor::Unbiased);
     let fid = frechet_distance(&gaussian(&a)?, &gaussian(&b)?)?.value();

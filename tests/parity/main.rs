@@ -17,13 +17,8 @@ use report::Report;
 use stylegan_testkit::golden::{Case, cases_in, golden_dir};
 
 /// The kinds of cases whose subject this workspace does not have yet.
-const NOT_BUILT_YET: [&str; 5] = [
-    "psp.encoder",
-    "psp.identity",
-    "separability",
-    "ppl.arithmetic",
-    "optimizer.ranger",
-];
+const NOT_BUILT_YET: [&str; 5] =
+    ["psp.encoder", "psp.identity", "separability", "ppl.arithmetic", "optimizer.ranger"];
 
 fn run(case: &Case, report: &mut Report) -> anyhow::Result<()> {
     if let Some(dialect) = dialects::dialect(case) {

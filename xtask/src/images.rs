@@ -144,7 +144,9 @@ impl Pictures {
         printer.note(&format!("images: {}", data.describe()));
         let count = data.len();
         let (order, named) = match shuffle {
-            Some(seed) => (Stream::new(seed, 0, LABELS).permutation(count), format!(" order {seed}")),
+            Some(seed) => {
+                (Stream::new(seed, 0, LABELS).permutation(count), format!(" order {seed}"))
+            }
             None => ((0..count).collect(), String::new()),
         };
         let (height, width) = data.resolution();
@@ -169,9 +171,10 @@ fn own_resolution(spec: &str) -> Result<(usize, usize), Failure> {
         return Err(Failure::user(format!("`{spec}` holds no pictures"))
             .hint("`cargo xtask data --help` says what collections are"));
     }
-    let first = source.read(0).and_then(|raw| raw.decode(None)).or_user_with(|| {
-        format!("cannot read the picture {} of `{spec}`", source.name(0))
-    })?;
+    let first = source
+        .read(0)
+        .and_then(|raw| raw.decode(None))
+        .or_user_with(|| format!("cannot read the picture {} of `{spec}`", source.name(0)))?;
     Ok((first.height, first.width))
 }
 

@@ -72,7 +72,8 @@ pub fn find(name: &str) -> Result<Published, Failure> {
 ///
 /// When the system names no such folder.
 pub fn cache() -> Result<PathBuf, Failure> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let system = || variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA"));
     let home = || variable("HOME").map(|home| home.join(".cache"));
     variable(CACHE)
@@ -124,11 +125,7 @@ impl WeightsArgs {
     /// # Errors
     ///
     /// When there are none, with the hint how to get them; when the file is damaged.
-    pub fn load(
-        &self,
-        name: &str,
-        shapes: &stylegan_features::Shapes,
-    ) -> Result<Weights, Failure> {
+    pub fn load(&self, name: &str, shapes: &stylegan_features::Shapes) -> Result<Weights, Failure> {
         if let Some(seed) = self.random_features {
             return Weights::random(shapes, seed).or_user();
         }

@@ -84,8 +84,7 @@ impl Features {
     pub(crate) fn blocks(
         &self,
     ) -> impl Iterator<Item = Result<(usize, Cow<'_, [f32]>), MetricError>> {
-        crate::batches(self.count, BLOCK)
-            .map(|range| Ok((range.start, self.block(range.clone())?)))
+        crate::batches(self.count, BLOCK).map(|range| Ok((range.start, self.block(range.clone())?)))
     }
 
     /// The first `count` rows only.
@@ -118,7 +117,8 @@ impl Store {
     pub(crate) fn open(folder: &Path, dims: usize, key: &str) -> Result<Self, MetricError> {
         fs::create_dir_all(folder).map_err(MetricError::cache("make", folder))?;
         let path = folder.join(ROWS);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(MetricError::cache("open", &path))?;
         let length = file.metadata().map_err(MetricError::cache("read", &path))?.len() as usize;
         let noted = fs::read_to_string(folder.join(STATE)).unwrap_or_default();

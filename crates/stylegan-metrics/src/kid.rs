@@ -108,8 +108,9 @@ fn check(a: &Features, b: &Features) -> Result<(), MetricError> {
         return Err(MetricError::Settings(said));
     }
     match a.count().min(b.count()) {
-        found @ 0..2 => Err(MetricError::TooFew { metric: METRIC, what: "images", needed: 2, found }),
+        found @ 0..2 => {
+            Err(MetricError::TooFew { metric: METRIC, what: "images", needed: 2, found })
+        }
         _ => Ok(()),
     }
 }
-

@@ -42,6 +42,7 @@ mod precision_recall;
 mod report;
 mod ssim;
 mod swd;
+mod symmetric;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -52,9 +53,7 @@ pub use extract::{
     Extraction, Extractor, InceptionExtractor, Vgg16Extractor, extract, network_id, quantised,
 };
 pub use features::Features;
-pub use frechet::{
-    Divisor, Frechet, Gaussian, frechet_distance, frechet_interval, trace_of_root,
-};
+pub use frechet::{Divisor, Frechet, Gaussian, frechet_distance, frechet_interval, trace_of_root};
 pub use image_source::{FromFn, ImageSource, batches, check_images};
 pub use inception_score::{InceptionScore, inception_score};
 pub use kid::{KernelDistance, kernel_distance, kernel_distance_of_subsets};

@@ -80,18 +80,18 @@ fn blocks<'a>(
     features: &'a Features,
     centre: &'a [f32],
 ) -> impl Iterator<Item = Result<Block, MetricError>> + 'a {
-    features.blocks().map(|block| {
+    features.blocks().map(move |block| {
         let (first, rows) = block?;
         let dims = centre.len();
         let rows: Vec<f32> = rows
             .chunks_exact(dims)
             .flat_map(|row| row.iter().zip(centre).map(|(x, centre)| x - centre))
             .collect();
-        let squares = rows
+        let squares: Vec<f32> = rows
             .chunks_exact(dims)
             .map(|row| row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() as f32)
             .collect();
-        let rows = Tensor::from_vec(rows.clone(), (rows.len() / dims, dims), &Device::Cpu)?;
+        let rows = Tensor::from_vec(rows, (squares.len(), dims), &Device::Cpu)?;
         Ok(Block { first, rows, squares })
     })
 }
@@ -156,7 +156,8 @@ fn inside(
             let distances = distances(&block, &other)?;
             let radii = &radii[other.first..other.first + other.squares.len()];
             found.par_iter_mut().zip(&distances).for_each(|(found, all)| {
-                *found = *found || all.iter().zip(radii).any(|(distance, radius)| distance <= radius);
+                *found =
+                    *found || all.iter().zip(radii).any(|(distance, radius)| distance <= radius);
             });
         }
         inside.extend(found.iter().map(|&found| f64::from(u8::from(found))));

@@ -100,7 +100,8 @@ fn pairs(
         return Err(MetricError::Settings(said));
     }
     let planes = |images: &Tensor| -> Result<Vec<Planes>, MetricError> {
-        let values = images.to_dtype(DType::F64)?.affine(0.5, 0.5)?.flatten_all()?.to_vec1::<f64>()?;
+        let values =
+            images.to_dtype(DType::F64)?.affine(0.5, 0.5)?.flatten_all()?.to_vec1::<f64>()?;
         let size = channels * height * width;
         let images = values.chunks_exact(size.max(1));
         Ok(images.map(|values| Planes { height, width, values: values.to_vec() }).collect())
@@ -151,9 +152,10 @@ fn blurred(plane: &[f64], height: usize, width: usize) -> Vec<f64> {
     let across = width + 1 - taps.len();
     let mut wide = Vec::with_capacity(height * across);
     for row in plane.chunks_exact(width) {
-        wide.extend((0..across).map(|x| {
-            taps.iter().zip(&row[x..]).map(|(tap, value)| tap * value).sum::<f64>()
-        }));
+        wide.extend(
+            (0..across)
+                .map(|x| taps.iter().zip(&row[x..]).map(|(tap, value)| tap * value).sum::<f64>()),
+        );
     }
     let down = height + 1 - taps.len();
     let mut out = vec![0.0; down * across];

@@ -8,6 +8,7 @@
 //! steps and path length every 4, in steps of their own; the mean counts all of them.
 
 mod data;
+mod metrics;
 
 use std::fs;
 use std::time::Instant;
@@ -92,6 +93,8 @@ pub enum Mode {
     Generate,
     /// Opening a collection of images and reading it in shuffled order.
     Data,
+    /// LPIPS, FID's Inception network and the root of a product of covariances.
+    Metrics,
 }
 
 /// The line of output.
@@ -122,13 +125,16 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     if args.mode == Mode::Data {
         return data::run(args, printer);
     }
+    if args.mode == Mode::Metrics {
+        return metrics::run(args, printer);
+    }
     let mut bench = Bench::new(args)?;
     let mut times = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
         let started = Instant::now();
         match args.mode {
             Mode::Train => bench.train(step as u64)?,
-            Mode::Generate | Mode::Data => bench.generate(step as u64)?,
+            Mode::Generate | Mode::Data | Mode::Metrics => bench.generate(step as u64)?,
         }
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64());

@@ -202,8 +202,12 @@ pub fn failure(error: MetricError) -> Failure {
             "a model that gives no numbers has diverged; go back to an earlier snapshot"
         }
         MetricError::TooFew { .. } => "take more images: --samples, or a larger collection",
-        MetricError::Shape { .. } => "both sides need images of one size: `cargo xtask prepare` makes them",
-        MetricError::Cache { .. } => "check that the disk has room, or name another folder with --cache",
+        MetricError::Shape { .. } => {
+            "both sides need images of one size: `cargo xtask prepare` makes them"
+        }
+        MetricError::Cache { .. } => {
+            "check that the disk has room, or name another folder with --cache"
+        }
         MetricError::Compute(_) => return Failure::program(error),
         _ => "`cargo xtask eval --help` says what the protocols take",
     };

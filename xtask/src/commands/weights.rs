@@ -182,8 +182,11 @@ fn fetch(cache: &Path, names: &[String], offline: bool, printer: Printer) -> Res
             verify(&network, &path)?;
         } else if offline {
             let name = &network.name;
-            return Err(Failure::user(format!("the weights of {name} are not at {}", path.display()))
-                .hint(format!("leave --offline away, or put the file of {} there", network.url)));
+            return Err(Failure::user(format!(
+                "the weights of {name} are not at {}",
+                path.display()
+            ))
+            .hint(format!("leave --offline away, or put the file of {} there", network.url)));
         } else {
             printer.note(&format!("{}: {} ({})", network.name, network.url, network.licence));
             let mut bar = None;
@@ -215,7 +218,9 @@ fn failure(error: DownloadError) -> Failure {
         DownloadError::Checksum { .. } => {
             "something between here and there changes files: get it another way, and check it with `cargo xtask weights verify`"
         }
-        DownloadError::Disk { .. } => "check that the disk has room, or set STYLEGAN_CACHE to another folder",
+        DownloadError::Disk { .. } => {
+            "check that the disk has room, or set STYLEGAN_CACHE to another folder"
+        }
         DownloadError::Stopped { .. } => "run it again: it goes on where it stopped",
     };
     Failure::user_error(error).hint(hint)
@@ -228,8 +233,9 @@ fn convert(
     target: &Path,
     printer: Printer,
 ) -> Result<(), Failure> {
-    let document = import::open(source)
-        .map_err(|failure| failure.hint(format!("`cargo xtask weights verify {}`", network.name)))?;
+    let document = import::open(source).map_err(|failure| {
+        failure.hint(format!("`cargo xtask weights verify {}`", network.name))
+    })?;
     let contents = Contents::of(&document).map_err(import::failure)?;
     let features = contents.network(Role::Features).map_err(import::failure)?;
     let converted = contents.convert(features).map_err(import::failure)?;

@@ -35,7 +35,9 @@ impl std::fmt::Display for DownloadError {
                 write!(f, "{url}: no connection ({done} bytes are kept)")
             }
             Self::CutOff { url, done, total, .. } => match total {
-                Some(total) => write!(f, "{url} broke off after {done} of {total} bytes, which are kept"),
+                Some(total) => {
+                    write!(f, "{url} broke off after {done} of {total} bytes, which are kept")
+                }
                 None => write!(f, "{url} broke off after {done} bytes, which are kept"),
             },
             Self::Checksum { url, expected, found } => write!(
@@ -118,7 +120,12 @@ impl Download<'_> {
             match outcome {
                 Ok(Outcome::Whole) => break,
                 Ok(Outcome::Broken { total, source }) if last => {
-                    return Err(DownloadError::CutOff { url: self.url.to_owned(), done, total, source });
+                    return Err(DownloadError::CutOff {
+                        url: self.url.to_owned(),
+                        done,
+                        total,
+                        source,
+                    });
                 }
                 Err(error @ DownloadError::Connection { .. }) if last => return Err(error),
                 Ok(Outcome::Broken { .. }) | Err(DownloadError::Connection { .. }) => {}

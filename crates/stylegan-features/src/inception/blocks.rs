@@ -114,7 +114,12 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn unit(&self, name: &str, stride: usize, padding: usize) -> std::result::Result<Unit, FeatureError> {
+    fn unit(
+        &self,
+        name: &str,
+        stride: usize,
+        padding: usize,
+    ) -> std::result::Result<Unit, FeatureError> {
         Unit::new(self.weights, &format!("{}.{name}", self.block), stride, padding)
     }
 
@@ -145,11 +150,7 @@ impl Maker<'_> {
                 self.branch(None, &[("branch5x5_1", 1, 0), ("branch5x5_2", 1, 2)])?,
                 self.branch(
                     None,
-                    &[
-                        ("branch3x3dbl_1", 1, 0),
-                        ("branch3x3dbl_2", 1, 1),
-                        ("branch3x3dbl_3", 1, 1),
-                    ],
+                    &[("branch3x3dbl_1", 1, 0), ("branch3x3dbl_2", 1, 1), ("branch3x3dbl_3", 1, 1)],
                 )?,
                 self.branch(Some(Pooling::Mean), &[("branch_pool", 1, 0)])?,
             ],
@@ -163,11 +164,7 @@ impl Maker<'_> {
                 self.branch(None, &[("branch3x3", 2, 0)])?,
                 self.branch(
                     None,
-                    &[
-                        ("branch3x3dbl_1", 1, 0),
-                        ("branch3x3dbl_2", 1, 1),
-                        ("branch3x3dbl_3", 2, 0),
-                    ],
+                    &[("branch3x3dbl_1", 1, 0), ("branch3x3dbl_2", 1, 1), ("branch3x3dbl_3", 2, 0)],
                 )?,
                 self.branch(Some(Pooling::Halving), &[])?,
             ],

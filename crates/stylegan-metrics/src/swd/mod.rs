@@ -67,7 +67,12 @@ pub fn sliced_wasserstein(
     let mut size = None;
     let first = descriptors(a, count, seed, &mut size, watch)?;
     let second = descriptors(b, count, seed, &mut size, watch)?;
-    first.into_iter().zip(second).enumerate().map(|(level, (a, b))| distance(level, a, b, seed)).collect()
+    first
+        .into_iter()
+        .zip(second)
+        .enumerate()
+        .map(|(level, (a, b))| distance(level, a, b, seed))
+        .collect()
 }
 
 /// The neighbourhoods of one level of one set: `[count * 128, 7 * 7 * C]`.

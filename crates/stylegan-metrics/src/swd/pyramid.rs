@@ -53,8 +53,7 @@ fn doubled(map: &Map) -> Map {
     let (height, width) = (map.height * 2, map.width * 2);
     let planes = map.values.len() / (map.height * map.width);
     let mut values = vec![0.0; planes * height * width];
-    for (row, target) in
-        map.values.chunks_exact(map.width).zip(values.chunks_exact_mut(2 * width))
+    for (row, target) in map.values.chunks_exact(map.width).zip(values.chunks_exact_mut(2 * width))
     {
         target[..width].iter_mut().step_by(2).zip(row).for_each(|(target, x)| *target = *x);
     }

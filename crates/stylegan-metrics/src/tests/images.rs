@@ -13,7 +13,9 @@ fn noise(count: usize, size: usize, step: u64) -> Tensor {
 #[test]
 fn an_image_is_like_itself() {
     let images = noise(2, 32, 0);
-    for value in ssim(&images, &images).unwrap().into_iter().chain(ms_ssim(&images, &images).unwrap()) {
+    for value in
+        ssim(&images, &images).unwrap().into_iter().chain(ms_ssim(&images, &images).unwrap())
+    {
         assert!((value - 1.0).abs() < 1e-12, "{value}");
     }
 }

@@ -50,9 +50,9 @@ fn blocks_change_nothing() {
                 all[3]
             })
             .collect();
-        let inside = samples.iter().filter(|x| {
-            manifold.iter().zip(&radii).any(|(y, radius)| distance(x, y) <= *radius)
-        });
+        let inside = samples
+            .iter()
+            .filter(|x| manifold.iter().zip(&radii).any(|(y, radius)| distance(x, y) <= *radius));
         inside.count() as f64 / samples.len() as f64
     };
     // A sample on the edge of a ball may fall to either side.

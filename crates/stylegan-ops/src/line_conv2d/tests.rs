@@ -27,7 +27,8 @@ fn gradients_match_finite_differences() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    let (x, w) = (synthetic("x", (3, 20, 17, 17), 0.0, 1.0), synthetic("w", (24, 20, 7, 1), 0.0, 1.0));
+    let (x, w) =
+        (synthetic("x", (3, 20, 17, 17), 0.0, 1.0), synthetic("w", (24, 20, 7, 1), 0.0, 1.0));
     assert_same_at_any_thread_count("line", || Ok(vec![line_conv2d(&x, &w)?]));
 }
 

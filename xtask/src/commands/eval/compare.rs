@@ -48,8 +48,10 @@ pub(super) fn run(
     let own = Pictures::open(b, None, None, printer)?.resolution();
     if own != resolution {
         let ((h, w), (oh, ow)) = (resolution, own);
-        return Err(Failure::user(format!("the pictures of {a} are {h}x{w}, those of {b} {oh}x{ow}"))
-            .hint("`cargo xtask prepare` makes pictures of one size"));
+        return Err(Failure::user(format!(
+            "the pictures of {a} are {h}x{w}, those of {b} {oh}x{ow}"
+        ))
+        .hint("`cargo xtask prepare` makes pictures of one size"));
     }
     let mut second = Pictures::open(b, Some(resolution), None, printer)?;
     let (names_a, names_b) = (names(a)?, names(b)?);
@@ -133,7 +135,9 @@ fn network(
         Lpips::Vgg16 => Backbone::Vgg16,
         Lpips::Squeezenet => Backbone::SqueezeNet,
     };
-    let weights = setting.weights.load(backbone.name(), &backbone.shapes())
+    let weights = setting
+        .weights
+        .load(backbone.name(), &backbone.shapes())
         .map_err(|failure| failure.hint("`--lpips none` compares without it"))?;
     let id = network_id(&format!("lpips {}", backbone.name()), &weights);
     let network = stylegan_features::Lpips::new(backbone, &weights).or_user()?;

@@ -150,7 +150,13 @@ impl Evaluation<'_> {
     }
 
     /// A figure with its protocol in words.
-    fn result(&self, metric: &str, value: f64, reals: Option<usize>, samples: usize) -> MetricResult {
+    fn result(
+        &self,
+        metric: &str,
+        value: f64,
+        reals: Option<usize>,
+        samples: usize,
+    ) -> MetricResult {
         let Setting { protocol, psi, mirror, .. } = self.setting;
         let reals = reals.map_or_else(String::new, |reals| {
             format!(", {reals} real{}", if *mirror { " with mirror images" } else { "" })
@@ -222,8 +228,7 @@ impl Evaluation<'_> {
         let Some((network, real, generated)) = &self.inception else {
             return Err(Failure::program("features vanished"));
         };
-        let kid =
-            kernel_distance_of_subsets(real, generated, SUBSETS, SUBSET, seed, &self.watcher);
+        let kid = kernel_distance_of_subsets(real, generated, SUBSETS, SUBSET, seed, &self.watcher);
         let kid = kid.map_err(failure)?;
         Ok(self
             .result("kid", kid.value, Some(real.count()), generated.count())
@@ -238,7 +243,8 @@ impl Evaluation<'_> {
         let Some((network, _, generated)) = &self.inception else {
             return Err(Failure::program("features vanished"));
         };
-        let probabilities = |rows: &candle_core::Tensor| Ok(network.network().probabilities(rows)?);
+        let probabilities =
+            |rows: &candle_core::Tensor| Ok(network.network().probabilities(rows)?);
         let score = inception_score(generated, SPLITS, seed, &probabilities, &self.watcher);
         let score = score.map_err(failure)?;
         Ok(self
@@ -272,9 +278,11 @@ impl Evaluation<'_> {
     fn sliced_wasserstein(&mut self) -> Result<MetricResult, MetricError> {
         let count = self.samples().min(self.reals()).min(PYRAMIDS);
         let (real, generated) = (&mut *self.real, &mut *self.generated);
-        let levels =
-            sliced_wasserstein(real, generated, count, self.setting.seed, &self.watcher)?;
-        let count = [self.real.count(), self.generated.count()].into_iter().flatten().fold(count, usize::min);
+        let levels = sliced_wasserstein(real, generated, count, self.setting.seed, &self.watcher)?;
+        let count = [self.real.count(), self.generated.count()]
+            .into_iter()
+            .flatten()
+            .fold(count, usize::min);
         let value = levels.iter().map(|level| level.value).sum::<f64>() / levels.len() as f64;
         let mut result = self.result("swd", value, Some(count), count);
         for level in levels {

@@ -93,7 +93,9 @@ fn serve(request: &Request, stream: &mut TcpStream, limit: usize) {
     let rest = &CONTENT[from.min(total)..];
     let head = match request.from {
         Some(from) if from >= total => {
-            format!("416 Range Not Satisfiable\r\nContent-Range: bytes */{total}\r\nContent-Length: 0")
+            format!(
+                "416 Range Not Satisfiable\r\nContent-Range: bytes */{total}\r\nContent-Length: 0"
+            )
         }
         Some(from) => format!(
             "206 Partial Content\r\nContent-Range: bytes {from}-{}/{total}\r\nContent-Length: {}",
@@ -185,7 +187,8 @@ fn a_server_that_always_breaks_off_is_given_up_and_what_came_is_kept() {
 fn wrong_bytes_are_refused_and_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.pth");
-    let server = Server::start(|_, _, stream| send(stream, "200 OK\r\nContent-Length: 5", b"wrong"));
+    let server =
+        Server::start(|_, _, stream| send(stream, "200 OK\r\nContent-Length: 5", b"wrong"));
     let error = server.fetch(&path).unwrap_err();
     assert!(matches!(error, DownloadError::Checksum { .. }), "{error:?}");
     assert!(error.to_string().contains(&sha256()), "{error}");
@@ -208,7 +211,8 @@ fn a_redirect_is_followed() {
 fn a_file_that_is_not_there_is_said_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.pth");
-    let server = Server::start(|_, _, stream| send(stream, "404 Not Found\r\nContent-Length: 4", b"none"));
+    let server =
+        Server::start(|_, _, stream| send(stream, "404 Not Found\r\nContent-Length: 4", b"none"));
     let error = server.fetch(&path).unwrap_err();
     assert!(matches!(error, DownloadError::Status { status: 404, .. }), "{error:?}");
     assert_eq!(server.asked(), 1);
@@ -260,8 +264,7 @@ fn a_request_to_stop_keeps_what_came() {
     let server = Server::start(|_, request, stream| serve(request, stream, usize::MAX));
     let sha256 = sha256();
     let patience = Duration::from_secs(20);
-    let download =
-        Download { url: &server.url, sha256: &sha256, path: &path, tries: 3, patience };
+    let download = Download { url: &server.url, sha256: &sha256, path: &path, tries: 3, patience };
     let error = download.run(&mut |done, _| done == 0).unwrap_err();
     assert!(matches!(error, DownloadError::Stopped { done } if done > 0), "{error:?}");
     assert_eq!(fs::read(Download::part(&path)).unwrap(), CONTENT);
