@@ -189,7 +189,7 @@ mod tests {
     fn a_second_difference_has_cosines() {
         for size in [1, 2, 3, 47, 48, 49, 130] {
             let values: Vec<f64> = (0..size * size)
-                .map(|at| match (at / size).abs_diff(at % size) {
+                .map(|at: usize| match (at / size).abs_diff(at % size) {
                     0 => 2.0,
                     1 => -1.0,
                     _ => 0.0,

@@ -67,7 +67,9 @@ fn a_set_is_as_far_from_itself_as_nothing_and_smooth_images_are_far_from_noise()
         sliced_wasserstein(&mut source(1, false), &mut source(2, false), 40, 0, &Silent).unwrap();
     let far =
         sliced_wasserstein(&mut source(1, false), &mut source(2, true), 40, 0, &Silent).unwrap();
-    assert!(far[0].value > 5.0 * near[0].value, "{near:?} {far:?}");
+    // Few images are never at no distance; but what differs is beyond chance.
+    let (chance, apart) = (near[0].interval.unwrap(), far[0].interval.unwrap());
+    assert!(apart.low > 1.5 * chance.high, "{near:?} {far:?}");
     let interval = far[0].interval.unwrap();
     assert!(interval.low < far[0].value && far[0].value < interval.high);
 }

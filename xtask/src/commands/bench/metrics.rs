@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use serde::Serialize;
 use stylegan_features::{Backbone, Inception, Lpips, Sampling, Weights};
 use stylegan_metrics::{Divisor, Features, Gaussian, trace_of_root};

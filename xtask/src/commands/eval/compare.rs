@@ -6,8 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 use stylegan_features::Backbone;
 use stylegan_metrics::{
-    ImageSource, MetricError, MetricResult, Watch, batches, bootstrap, check_images, network_id,
-    ssim,
+    MetricError, MetricResult, Watch, batches, bootstrap, check_images, network_id, ssim,
 };
 
 use super::measure::Watcher;
