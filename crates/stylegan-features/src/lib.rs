@@ -29,6 +29,8 @@ mod inception;
 mod layer;
 mod lpips;
 mod squeezenet;
+#[cfg(test)]
+mod tests;
 mod vgg16;
 mod weights;
 
