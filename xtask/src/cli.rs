@@ -59,6 +59,12 @@ pub enum Command {
     Data(commands::data::Args),
     /// List the layers, shapes and parameters of a model, a checkpoint or a preset
     Inspect(commands::inspect::Args),
+    /// Measure how good a model's images are, by named protocols; or compare two folders of pictures
+    Eval(Box<commands::eval::Args>),
+    /// Measure the Fréchet inception distance alone
+    EvalFid(Box<commands::eval_fid::Args>),
+    /// Get the published weights of the networks that measure: list, fetch, verify, convert
+    Weights(commands::weights::Args),
     /// Measure the time of a training step, of generation or of reading images
     Bench(commands::bench::Args),
     /// Regenerate docs/cli.md, the reference of this command line
@@ -95,6 +101,9 @@ impl Cli {
             Command::Prepare(args) => commands::prepare::run(args, printer),
             Command::Data(args) => commands::data::run(args, printer),
             Command::Inspect(args) => commands::inspect::run(args, printer),
+            Command::Eval(args) => commands::eval::run(args, printer),
+            Command::EvalFid(args) => commands::eval_fid::run(args, printer),
+            Command::Weights(args) => commands::weights::run(args, printer),
             Command::Bench(args) => commands::bench::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),
             Command::Tidy(args) => commands::tidy::run(args, printer),

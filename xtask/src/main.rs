@@ -8,6 +8,7 @@ mod collection;
 mod commands;
 mod drawing;
 mod failure;
+mod images;
 mod labels;
 mod model;
 mod output;
@@ -16,6 +17,7 @@ mod printer;
 mod progress;
 mod seeds;
 mod tidy;
+mod weights;
 
 use std::panic;
 use std::process::ExitCode;

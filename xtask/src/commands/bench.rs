@@ -9,6 +9,7 @@
 
 mod data;
 mod encode;
+mod metrics;
 
 use std::fs;
 use std::time::Instant;
@@ -95,6 +96,8 @@ pub enum Mode {
     Data,
     /// The published encoder of pixel2style2pixel on images of 256x256.
     Encode,
+    /// LPIPS, FID's Inception network and the root of a product of covariances.
+    Metrics,
 }
 
 /// The line of output.
@@ -128,13 +131,18 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     if args.mode == Mode::Encode {
         return encode::run(args, printer);
     }
+    if args.mode == Mode::Metrics {
+        return metrics::run(args, printer);
+    }
     let mut bench = Bench::new(args)?;
     let mut times = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
         let started = Instant::now();
         match args.mode {
             Mode::Train => bench.train(step as u64)?,
-            Mode::Generate | Mode::Data | Mode::Encode => bench.generate(step as u64)?,
+            Mode::Generate | Mode::Data | Mode::Encode | Mode::Metrics => {
+                bench.generate(step as u64)?
+            }
         }
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64());

@@ -65,6 +65,8 @@ pub fn all(folder: &Path) -> Result<Vec<Recipe>, Failure> {
     let mut paths: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+        // The list of published weights lies beside the recipes.
+        .filter(|path| path.file_name().is_none_or(|name| name != "weights.toml"))
         .collect();
     paths.sort();
     paths

@@ -1,0 +1,97 @@
+//! `cargo xtask bench --mode metrics`: what most of an evaluation's time goes to: LPIPS on VGG16 at 256x256, FID's Inception network, and the root of a
+//! product of two covariances. The networks have random weights, which no time depends on.
+
+use std::time::Instant;
+
+use candle_core::Device;
+use serde::Serialize;
+use stylegan_features::{Backbone, Inception, Lpips, Sampling, Weights};
+use stylegan_metrics::{Divisor, Features, Gaussian, trace_of_root};
+use stylegan_ops::random::Stream;
+
+use super::{Args, WARM_UP, hundredths, peak_memory};
+use crate::failure::{Failure, OrFail};
+use crate::printer::Printer;
+
+/// Side of LPIPS's images, and of the Inception network's.
+const LPIPS_SIDE: usize = 256;
+const INCEPTION_SIDE: usize = 299;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    tool: &'a str,
+    mode: &'a str,
+    what: &'a str,
+    batch: usize,
+    threads: usize,
+    /// The median of the steps.
+    seconds: f64,
+    best_seconds: f64,
+    /// Pairs or images; roots of one matrix.
+    per_second: f64,
+    peak_memory_mb: Option<f64>,
+}
+
+/// Measures and prints a line each.
+///
+/// # Errors
+///
+/// When a network cannot be made.
+pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    let images = |stream: u64, side: usize| {
+        let stream = Stream::new(0, stream, 0);
+        stream.uniform((args.batch, 3, side, side), &Device::Cpu)?.affine(2.0, -1.0)
+    };
+    let lpips = Lpips::random(Backbone::Vgg16, 0).or_user()?;
+    let (a, b) = (images(0, LPIPS_SIDE)?, images(1, LPIPS_SIDE)?);
+    measure("lpips vgg16 256x256, pairs", args.batch, args, printer, || {
+        lpips.distance(&a, &b).map(drop).or_user()
+    })?;
+    drop(lpips);
+    let weights = Weights::random(&Inception::shapes(), 0).or_user()?;
+    let inception = Inception::new(&weights, Sampling::Centres).or_user()?;
+    let x = images(2, INCEPTION_SIDE)?;
+    measure("inception 299x299, images", args.batch, args, printer, || {
+        inception.features(&x).map(drop).or_user()
+    })?;
+    let gaussian = |stream: u64| -> Result<Gaussian, Failure> {
+        let rows = Stream::new(0, stream, 1).normal((4096, Inception::DIMS), &Device::Cpu)?;
+        let features = Features::from_tensor(&rows).or_user()?;
+        Gaussian::of(&features, Divisor::Unbiased).or_user()
+    };
+    let (a, b) = (gaussian(3)?, gaussian(4)?);
+    measure("root of a product of covariances 2048x2048", 1, args, printer, || {
+        trace_of_root(&a.covariance, &b.covariance).map(drop).or_user()
+    })
+}
+
+fn measure(
+    what: &str,
+    batch: usize,
+    args: &Args,
+    printer: Printer,
+    mut work: impl FnMut() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut times = Vec::with_capacity(args.steps);
+    for step in 0..WARM_UP / 2 + args.steps {
+        let started = Instant::now();
+        work()?;
+        if step >= WARM_UP / 2 {
+            times.push(started.elapsed().as_secs_f64());
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let (median, best) = (times[times.len() / 2], times[0]);
+    let line = Line {
+        tool: concat!("stylegan ", env!("CARGO_PKG_VERSION")),
+        mode: "metrics",
+        what,
+        batch,
+        threads: rayon::current_num_threads(),
+        seconds: hundredths(median * 100.0) / 100.0,
+        best_seconds: hundredths(best * 100.0) / 100.0,
+        per_second: hundredths(batch as f64 / best),
+        peak_memory_mb: peak_memory().map(|bytes| hundredths(bytes / 1e6)),
+    };
+    printer.line(&serde_json::to_string(&line).map_err(Failure::program)?)
+}

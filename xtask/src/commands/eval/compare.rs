@@ -1,0 +1,144 @@
+//! Two folders of pictures, pair by pair in the order of their names.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+use stylegan_features::Backbone;
+use stylegan_metrics::{
+    MetricError, MetricResult, Watch, batches, bootstrap, check_images, network_id, ssim,
+};
+
+use super::measure::Watcher;
+use super::{Lpips, Setting, failure, publish};
+use crate::failure::{Failure, OrFail};
+use crate::images::Pictures;
+use crate::printer::Printer;
+
+/// One pair.
+#[derive(Serialize)]
+struct Pair {
+    pair: usize,
+    a: String,
+    b: String,
+    l2: f64,
+    ssim: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lpips: Option<f64>,
+}
+
+/// The pictures' names in their order.
+fn names(spec: &str) -> Result<Vec<String>, Failure> {
+    let source = crate::collection::open(spec, false)?;
+    Ok((0..source.len()).map(|index| source.name(index)).collect())
+}
+
+/// Compares and prints: a line a pair, then the means.
+pub(super) fn run(
+    a: &str,
+    b: &str,
+    lpips: Lpips,
+    setting: &Setting,
+    printer: Printer,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut first = Pictures::open(a, None, None, printer)?;
+    let resolution = first.resolution();
+    let own = Pictures::open(b, None, None, printer)?.resolution();
+    if own != resolution {
+        let ((h, w), (oh, ow)) = (resolution, own);
+        return Err(Failure::user(format!(
+            "the pictures of {a} are {h}x{w}, those of {b} {oh}x{ow}"
+        ))
+        .hint("`cargo xtask prepare` makes pictures of one size"));
+    }
+    let mut second = Pictures::open(b, Some(resolution), None, printer)?;
+    let (names_a, names_b) = (names(a)?, names(b)?);
+    if names_a.len() != names_b.len() {
+        let (count, other) = (names_a.len(), names_b.len());
+        return Err(Failure::user(format!("{a} holds {count} pictures and {b} {other}"))
+            .hint("pairs are made in the order of the names: both need as many"));
+    }
+    let (network, id) = match network(lpips, setting)? {
+        Some((network, id)) => (Some(network), Some(id)),
+        None => (None, None),
+    };
+    let watcher = Watcher::new(printer)?;
+    let mut pairs = Vec::new();
+    for range in batches(names_a.len(), setting.batch.into()) {
+        if watcher.stop() {
+            let (done, total) = (range.start, names_a.len());
+            return Err(failure(MetricError::Stopped { what: "pairs", done, total }));
+        }
+        let (x, y) = (
+            check_images(&mut first, range.clone()).map_err(failure)?,
+            check_images(&mut second, range.clone()).map_err(failure)?,
+        );
+        // Squared differences of values in [-1, 1], in the mean: what is called L2 or MSE beside LPIPS.
+        let l2 = (&x - &y)?.sqr()?.flatten_from(1)?.mean(1)?.to_vec1::<f32>()?;
+        let similar = ssim(&x, &y).map_err(failure)?;
+        let perceived = match &network {
+            Some(network) => Some(network.distance(&x, &y).or_user()?.to_vec1::<f32>()?),
+            None => None,
+        };
+        for (row, pair) in range.clone().enumerate() {
+            pairs.push(Pair {
+                pair,
+                a: names_a[pair].clone(),
+                b: names_b[pair].clone(),
+                l2: f64::from(l2[row]),
+                ssim: similar[row],
+                lpips: perceived.as_ref().map(|values| f64::from(values[row])),
+            });
+        }
+        watcher.reached("pairs", range.end, names_a.len());
+    }
+    for pair in &pairs {
+        let Pair { pair: number, a, b, l2, ssim, lpips } = pair;
+        let lpips = lpips.map_or_else(String::new, |lpips| format!("  LPIPS {lpips:.5}"));
+        printer.data(&format!("{number:>5}  L2 {l2:.6}  SSIM {ssim:.5}{lpips}  {a}  {b}"), pair)?;
+    }
+    let mut results = vec![
+        mean("l2", pairs.iter().map(|pair| pair.l2), setting.seed),
+        mean("ssim", pairs.iter().map(|pair| pair.ssim), setting.seed),
+    ];
+    if let Some(id) = id {
+        let lpips = pairs.iter().filter_map(|pair| pair.lpips);
+        results.push(mean("lpips", lpips, setting.seed).with_network(id));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    results.iter_mut().for_each(|result| result.seconds = seconds);
+    publish(&results, setting.out.as_deref().map(Path::new), printer)
+}
+
+fn mean(metric: &str, values: impl Iterator<Item = f64>, seed: u64) -> MetricResult {
+    let values: Vec<f64> = values.collect();
+    let value = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let protocol = match metric {
+        "l2" => "mean squared difference, values in [-1, 1]",
+        "ssim" => "Wang et al. 2004, window 11, colours in the mean",
+        _ => "LPIPS 0.1",
+    };
+    MetricResult::new(metric, protocol, value, values.len(), seed)
+        .with_interval(bootstrap::of_mean(&values, seed))
+}
+
+/// LPIPS, unless it was not wanted.
+fn network(
+    lpips: Lpips,
+    setting: &Setting,
+) -> Result<Option<(stylegan_features::Lpips, stylegan_metrics::NetworkId)>, Failure> {
+    let backbone = match lpips {
+        Lpips::None => return Ok(None),
+        Lpips::Alexnet => Backbone::AlexNet,
+        Lpips::Vgg16 => Backbone::Vgg16,
+        Lpips::Squeezenet => Backbone::SqueezeNet,
+    };
+    let weights = setting
+        .weights
+        .load(backbone.name(), &backbone.shapes())
+        .map_err(|failure| failure.hint("`--lpips none` compares without it"))?;
+    let id = network_id(&format!("lpips {}", backbone.name()), &weights);
+    let network = stylegan_features::Lpips::new(backbone, &weights).or_user()?;
+    Ok(Some((network, id)))
+}
