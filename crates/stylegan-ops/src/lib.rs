@@ -20,11 +20,13 @@ mod linear;
 mod minibatch_stddev;
 mod modulated_conv2d;
 mod noise_bias_act;
+mod normalized_distance;
 mod pixel_norm;
 mod plane_means;
 mod planes;
 mod pool;
 mod prelu;
+mod pool2d;
 pub mod random;
 mod resample;
 mod scale_channels;
@@ -44,10 +46,12 @@ pub use linear::{linear, linear_input_vjp, linear_weight_vjp};
 pub use minibatch_stddev::{minibatch_stddev, minibatch_stddev_vjp};
 pub use modulated_conv2d::{ModulatedConv2d, ModulatedConv2dTape, demodulation, demodulation_vjp};
 pub use noise_bias_act::noise_bias_act;
+pub use normalized_distance::normalized_distance;
 pub use pixel_norm::pixel_norm;
 pub use plane_means::plane_means;
 pub use pool::in_pool;
 pub use prelu::prelu;
+pub use pool2d::{Window, avg_pool2d, max_pool2d};
 pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };
