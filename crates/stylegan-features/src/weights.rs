@@ -160,7 +160,7 @@ fn published(path: &Path) -> Result<BTreeMap<String, Tensor>, FeatureError> {
 
 fn read(value: Value) -> Result<Option<Tensor>, String> {
     let Some(tensor) = value.tensor() else { return Ok(None) };
-    let values = tensor.to_f32().map_err(|fault| fault.to_string())?;
+    let values = tensor.to_f32();
     let tensor = Tensor::from_vec(values, tensor.shape(), &Device::Cpu);
     tensor.map(Some).map_err(|error| error.to_string())
 }

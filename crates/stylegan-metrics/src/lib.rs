@@ -5,12 +5,16 @@
 //! networks that looked at the images, time, and a bootstrap confidence interval.
 
 pub mod bootstrap;
+mod cache;
 mod error;
 mod image_source;
+pub mod ppl;
 mod report;
+pub mod separability;
 mod watch;
 
 pub use bootstrap::Interval;
+pub use cache::{BlockCache, NoCache};
 pub use error::MetricError;
 pub use image_source::{FromFn, ImageSource, batches, check_images};
 pub use report::{MetricResult, NetworkId, table};

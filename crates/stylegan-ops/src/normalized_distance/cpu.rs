@@ -1,7 +1,7 @@
 //! Float32 kernels for the CPU: blocks of positions, whose channels are walked twice while they are in the cache.
 
 use super::EPSILON;
-use crate::kernel::{build_f32, for_each_task};
+use crate::kernel::{SharedMut, build_f32, for_each_task};
 use crate::planes::Planes;
 use crate::vectorized::vectorized;
 
@@ -135,18 +135,15 @@ pub(super) fn backward(a: &[f32], b: &[f32], w: &[f32], g: &[f32], planes: &Plan
                 let image = task / blocks;
                 let block = Block::new(task, a, b, w, planes);
                 let scale = (2.0 * f64::from(g[image]) / planes.len as f64) as f32;
-                let plane = |channel: usize| {
-                    let at = (image * planes.channels + channel) * planes.len + block.start;
-                    ga.slice_mut(at, block.len)
-                };
-                gradient(block, scale, &plane);
+                let first = image * planes.channels * planes.len + block.start;
+                gradient(block, scale, ga, first, planes.len);
             });
         })
     }
 }
 
 vectorized! {
-    fn gradient(block: Block<'_>, scale: f32, target: &dyn Fn(usize) -> &'static mut [f32]) {
+    fn gradient(block: Block<'_>, scale: f32, ga: SharedMut<'_>, first: usize, plane: usize) {
         let (lengths, of_b) = block.lengths();
         let (of_a, of_b) = (inverse(&lengths), inverse(&of_b));
         // What u = a / |a| passes on is d u - (d u . u) u, over the length.
@@ -164,7 +161,8 @@ vectorized! {
         }
         for (channel, &w) in block.w.iter().enumerate() {
             let (a, b) = block.channel(channel);
-            let target = target(channel);
+            // SAFETY: the caller gives each task a block of its own, in all channels.
+            let target = unsafe { ga.slice_mut(first + channel * plane, block.len) };
             for i in 0..block.len {
                 let difference = a[i] * of_a[i] - b[i] * of_b[i];
                 target[i] = w * scale * difference * of_a[i] - a[i] * inner[i];

@@ -40,7 +40,7 @@ fn padded(x: &Tensor, geometry: &Geometry, outside: f64) -> Result<Tensor> {
         let window = geometry.window;
         let covered = (outputs - 1) * window.stride + window.kernel;
         let size = x.dim(axis)?;
-        let mut edge = |count: usize| -> Result<Tensor> {
+        let edge = |count: usize| -> Result<Tensor> {
             let mut dims = x.dims().to_vec();
             dims[axis] = count;
             Tensor::full(outside, dims, x.device())?.to_dtype(x.dtype())
