@@ -59,6 +59,12 @@ pub enum Command {
     Data(commands::data::Args),
     /// List the layers, shapes and parameters of a model, a checkpoint or a preset
     Inspect(commands::inspect::Args),
+    /// Measure how evenly a model's images change along paths between latents: perceptual path length
+    EvalPpl(commands::eval_ppl::Args),
+    /// Train classifiers of attributes on labelled images, for eval-separability
+    TrainClassifiers(commands::train_classifiers::Args),
+    /// Measure how well planes in a model's latent spaces tell attributes: linear separability
+    EvalSeparability(commands::eval_separability::Args),
     /// Measure the time of a training step, of generation or of reading images
     Bench(commands::bench::Args),
     /// Regenerate docs/cli.md, the reference of this command line
@@ -95,6 +101,9 @@ impl Cli {
             Command::Prepare(args) => commands::prepare::run(args, printer),
             Command::Data(args) => commands::data::run(args, printer),
             Command::Inspect(args) => commands::inspect::run(args, printer),
+            Command::EvalPpl(args) => commands::eval_ppl::run(args, printer),
+            Command::TrainClassifiers(args) => commands::train_classifiers::run(args, printer),
+            Command::EvalSeparability(args) => commands::eval_separability::run(args, printer),
             Command::Bench(args) => commands::bench::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),
             Command::Tidy(args) => commands::tidy::run(args, printer),

@@ -10,8 +10,10 @@ mod step;
 mod training;
 
 pub mod average;
+pub mod classifier;
 pub mod config;
 pub mod estimate;
+pub mod evaluation;
 pub mod events;
 pub mod grid;
 pub mod optimizer;
