@@ -63,7 +63,7 @@ impl Model {
 }
 
 /// The network under the distance of images.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct DistanceArgs {
     /// VGG16's weights: torchvision's file vgg16-397923af.pth, or the same tensors as safetensors
     #[arg(long, value_name = "FILE")]

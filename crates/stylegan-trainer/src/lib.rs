@@ -18,6 +18,7 @@ pub mod events;
 pub mod grid;
 pub mod optimizer;
 pub mod psp;
+pub mod plot;
 pub mod run_dir;
 pub mod tensorboard;
 
@@ -27,4 +28,4 @@ pub use networks::Networks;
 pub use regularization::{PathLengthStep, PenaltyStep};
 pub use step::{ClassTerm, DiscriminatorStep, GeneratorStep, StepPosition, StepSettings};
 pub use stylegan_losses::PathLength;
-pub use training::{InitFrom, Taken, TrainError, Training};
+pub use training::{InitFrom, Scheduled, SnapshotMetric, Taken, TrainError, Training};

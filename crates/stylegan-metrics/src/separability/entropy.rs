@@ -126,7 +126,7 @@ impl Cells {
     }
 
     /// The tables with a weight for each sample.
-    fn tables(&self, weight: impl Fn(usize) -> f64 + Sync) -> Vec<Table> {
+    fn tables(&self, weight: impl Fn(usize) -> f64 + Sync + Send) -> Vec<Table> {
         let n = self.cells.len() / self.attributes;
         let parts: Vec<Vec<f64>> = blocks(n)
             .into_par_iter()

@@ -74,7 +74,7 @@ pub(super) fn products(x: &Tensor, directions: &Directions) -> Result<Vec<f32>> 
 pub(super) fn product_sums(
     x: &Tensor,
     directions: &Directions,
-    coefficients: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    coefficients: impl Fn(Range<usize>, &mut [f32]) + Sync + Send,
 ) -> Result<Directions> {
     let (weights, biases) = directions.split(x.device())?;
     let count = directions.count;
@@ -89,7 +89,7 @@ pub(super) fn product_sums(
 pub(super) fn sums(
     x: &Tensor,
     count: usize,
-    coefficients: impl Fn(Range<usize>) -> Result<Vec<f32>> + Sync,
+    coefficients: impl Fn(Range<usize>) -> Result<Vec<f32>> + Sync + Send,
 ) -> Result<Directions> {
     let (n, dim) = x.dims2()?;
     let parts = blocks(n)

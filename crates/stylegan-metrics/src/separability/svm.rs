@@ -281,7 +281,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Sums over blocks, in their order.
-    fn totals(&self, of_block: impl Fn(Range<usize>) -> Vec<f64> + Sync) -> Vec<f64> {
+    fn totals(&self, of_block: impl Fn(Range<usize>) -> Vec<f64> + Sync + Send) -> Vec<f64> {
         let n = self.targets.samples();
         let parts: Vec<Vec<f64>> = blocks(n).into_par_iter().map(of_block).collect();
         let mut totals = vec![0.0; parts.first().map_or(0, Vec::len)];
