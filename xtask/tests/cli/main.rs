@@ -6,6 +6,7 @@ mod arguments;
 mod data;
 mod drawing;
 mod encoding;
+mod evaluating;
 mod folders;
 mod harness;
 mod importing;
