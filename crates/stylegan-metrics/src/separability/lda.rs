@@ -35,7 +35,7 @@ pub fn linear_discriminants(x: &Tensor, targets: &Targets) -> Result<Vec<Separat
     let kept = by_side(|side| f32::from(side.abs()))?;
     let used: Vec<bool> = targets.sides().iter().map(|&side| side != 0).collect();
     let all: Vec<usize> = (0..count).collect();
-    let systems = Systems::new(&x, 1.0)?;
+    let mut systems = Systems::new(&x, 1.0)?;
     let (fits, products) = systems.solve(&signed, &used, (&all, count), 1e-6, 200)?;
     let separators = (0..count).map(|attribute| {
         let (signed, kept) = (signed.row(attribute), kept.row(attribute));

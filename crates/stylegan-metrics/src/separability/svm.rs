@@ -150,7 +150,7 @@ impl<'a> Fit<'a> {
         let at = (self.active.as_slice(), attributes);
         // At first the set of samples inside their margins is a guess, not worth an exact step.
         let tolerance = if self.steps <= 2 { 0.2 } else { 0.05 };
-        let (moves, _) = self.systems.solve(&right, &used, at, tolerance, 100)?;
+        let (moves, _) = self.systems.solve(&right, &used, at, tolerance, 40)?;
         let changes = products(self.x, &moves)?;
         let lengths = self.line_search(&moves, &changes);
         self.advance(&moves, &changes, &lengths);
