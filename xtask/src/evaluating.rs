@@ -28,8 +28,6 @@ pub struct Model {
     pub identity: String,
     /// The level of detail that it was trained to.
     pub lod: f64,
-    /// Its file.
-    pub path: PathBuf,
 }
 
 impl Model {
@@ -44,7 +42,7 @@ impl Model {
         let identity = stylegan_features::sha256(&path).or_user()?;
         let lod = model::level_of_detail(&path)?;
         printer.note(&format!("model: {}", path.display()));
-        Ok(Self { generator, identity, lod, path })
+        Ok(Self { generator, identity, lod })
     }
 
     /// As metrics see it.
