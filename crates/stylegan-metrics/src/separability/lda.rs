@@ -58,8 +58,9 @@ pub fn linear_discriminants(x: &Tensor, targets: &Targets) -> Result<Vec<Separat
         };
         let (low, high) = (mean(-1.0, negative), mean(1.0, positive));
         let between: Vec<f64> = high.iter().zip(&low).map(|(high, low)| high - low).collect();
-        // The fit solves (total scatter) v = 2 n p q (m+ - m-), the factor 2 of the squares included on both sides.
-        let scale = 2.0 / (4.0 * negative * positive);
+        // The right side is 2 n p q (m+ - m-) about the means, the matrix twice the total scatter: with the scatter as a mean, the
+        // fit is p q times what the scatter's inverse makes of the difference.
+        let scale = 1.0 / (negative * positive);
         let mut weight: Vec<f64> =
             fits.row(attribute)[..dim].iter().map(|value| value * scale).collect();
         // From the total to the scatter within classes: the rank-one formula of Sherman and Morrison.
