@@ -186,6 +186,9 @@ pub fn failure(error: MetricError) -> Failure {
         MetricError::Cache { .. } => {
             "check that the disk has room, or name another folder with --cache"
         }
+        MetricError::Features(_) => {
+            "VGG16 looks at 32 pixels or more: --no-crop compares whole images"
+        }
         MetricError::Compute(_) => {
             "the images must fit the networks: --help says what sizes they take"
         }

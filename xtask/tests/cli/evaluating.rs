@@ -1,23 +1,42 @@
 //! Evaluations from the command line: results, caches, directions, what is refused.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use candle_core::{DType, Device};
+use stylegan::{Generator, GeneratorConfig, Parameters, save_generator};
+
 use crate::harness::{lines, refused, tiny_config, tiny_model, xtask};
+
+/// A 32x32 generator with untrained weights, as `tiny.safetensors`: VGG16 takes nothing smaller.
+fn model_of_32(folder: &Path) {
+    let mut config = GeneratorConfig::config_f();
+    config.mapping.z_dim = 8;
+    config.mapping.w_dim = 8;
+    config.mapping.hidden_dim = 8;
+    config.synthesis.w_dim = 8;
+    config.synthesis.resolution = 32;
+    config.synthesis.fmap_max = 8;
+    let parameters = Parameters::new(0, DType::F32, &Device::Cpu);
+    Generator::new(&config, parameters.builder()).unwrap();
+    let path = folder.join("tiny.safetensors");
+    save_generator(&path, &config, &parameters, &BTreeMap::new()).unwrap();
+}
 
 fn json(line: &str) -> serde_json::Value {
     serde_json::from_str(line).unwrap()
 }
 
 fn ppl<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let common = ["eval-ppl", "--model", "tiny.safetensors", "--pairs", "6", "--minibatch", "4"];
+    let common = ["eval-ppl", "--model", "tiny.safetensors", "--pairs", "6", "--minibatch", "4", "--no-crop"];
     [&common[..], more].concat()
 }
 
 #[test]
 fn path_lengths_are_labelled_and_continue_from_their_cache() {
     let folder = tempfile::tempdir().unwrap();
-    tiny_model(folder.path());
+    model_of_32(folder.path());
     let args = ppl(&["--space", "z,w", "--random-features", "3", "--json", "--out", "r.jsonl"]);
     let printed = lines(folder.path(), &args);
     let results: Vec<_> = printed.iter().map(|line| json(line)).collect();
@@ -41,12 +60,14 @@ fn path_lengths_are_labelled_and_continue_from_their_cache() {
 #[test]
 fn path_lengths_without_weights_are_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    tiny_model(folder.path());
+    model_of_32(folder.path());
     refused(&xtask(folder.path(), ppl(&[])), &["VGG16", "--random-features"]);
     fs::write(folder.path().join("bad.pth"), "no weights").unwrap();
     refused(&xtask(folder.path(), ppl(&["--vgg16", "bad.pth"])), &["bad.pth"]);
     refused(&xtask(folder.path(), ppl(&["--protocol", "stylegan3"])), &["stylegan3"]);
     assert!(!folder.path().join("evaluations").exists(), "nothing is left behind");
+    let cropped = ppl(&["--random-features", "1", "--crop"]);
+    refused(&xtask(folder.path(), cropped), &["at least 32x32", "--no-crop"]);
 }
 
 fn classifiers(folder: &Path) -> Vec<String> {
@@ -112,7 +133,7 @@ fn classifiers_need_labels_and_images() {
 fn training_measures_its_snapshots() {
     let folder = tempfile::tempdir().unwrap();
     tiny_config(folder.path());
-    let args = ["train", "--config", "tiny.toml", "--metrics", "ppl_w@0.2", "--metric-samples", "8"];
+    let args = ["train", "--config", "tiny.toml", "--resolution", "32", "--metrics", "ppl_w@0.2", "--metric-samples", "8", "--name", "tiny"];
     refused(&xtask(folder.path(), args), &["VGG16", "--random-features"]);
     assert!(!folder.path().join("runs").exists(), "no run was begun");
     let random = [&args[..], &["--random-features", "1"]].concat();
@@ -123,6 +144,6 @@ fn training_measures_its_snapshots() {
     let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     assert!(text.lines().count() >= 2, "{text}");
     assert!(run.join("metrics.png").is_file() && run.join("best.json").is_file());
-    let unknown = ["train", "--config", "tiny.toml", "--metrics", "beauty@1"];
+    let unknown = ["train", "--config", "tiny.toml", "--metrics", "beauty@1", "--random-features", "1"];
     refused(&xtask(folder.path(), unknown), &["beauty"]);
 }

@@ -30,9 +30,12 @@ fn one(typed: &str, config: &TrainConfig, distance: &DistanceArgs) -> Result<Sch
         0 => own.pairs,
         samples => samples,
     };
+    // VGG16 looks at 32 pixels or more: smaller faces are compared whole.
+    let (height, _) = config.image_size();
+    let crop = own.crop && height >= 64;
     let metric = PplMetric {
         name: name.to_owned(),
-        settings: PplSettings { pairs, seed: config.run.seed, ..own },
+        settings: PplSettings { pairs, crop, seed: config.run.seed, ..own },
         distance: Box::new(move |a, b| lpips.distance(a, b).map_err(MetricError::from)),
         network,
     };
