@@ -19,7 +19,9 @@ pub fn separability(case: &Case, report: &mut Report) -> Result<()> {
     let (attributes, keep) = (number("attributes")?, number("num_keep")?);
     let x = case.output("latents")?;
     let probabilities = (0..attributes)
-        .map(|attribute| Ok(case.output(&format!("probabilities.{attribute}"))?.to_vec2::<f32>()?))
+        .map(|attribute| {
+            Ok(case.output(&format!("probabilities.{attribute}"))?.to_vec2::<f32>()?)
+        })
         .collect::<Result<Vec<_>>>()?;
     // The larger probability orders samples as the difference does.
     let scores: Vec<f32> = (0..number("num_samples")?)

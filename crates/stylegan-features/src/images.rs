@@ -90,7 +90,8 @@ mod tests {
     use super::*;
 
     fn row(values: &[f32], to: usize, sampling: Sampling) -> Vec<f32> {
-        let x = Tensor::new(values, &Device::Cpu).unwrap().reshape((1, 1, 1, values.len())).unwrap();
+        let x =
+            Tensor::new(values, &Device::Cpu).unwrap().reshape((1, 1, 1, values.len())).unwrap();
         resize(&x, (1, to), sampling).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 

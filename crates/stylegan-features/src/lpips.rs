@@ -146,11 +146,7 @@ impl Lpips {
     ///
     /// # Errors
     /// If the two are of different sizes.
-    pub fn between(
-        &self,
-        a: &LpipsFeatures,
-        b: &LpipsFeatures,
-    ) -> Result<Tensor, FeatureError> {
+    pub fn between(&self, a: &LpipsFeatures, b: &LpipsFeatures) -> Result<Tensor, FeatureError> {
         let mut sum: Option<Tensor> = None;
         for ((a, b), head) in a.taps.iter().zip(&b.taps).zip(&self.heads) {
             let distance = normalized_distance(a, b, head)?;

@@ -143,7 +143,8 @@ fn published(path: &Path) -> Result<BTreeMap<String, Tensor>, FeatureError> {
     let document = Document::open(path)?;
     let root = document.root();
     let root = root.get("state_dict").unwrap_or(root);
-    let none = |reason: String| FeatureError::NoWeights { path: path.display().to_string(), reason };
+    let none =
+        |reason: String| FeatureError::NoWeights { path: path.display().to_string(), reason };
     let entries = root.entries().ok_or_else(|| none(format!("it is a {}", root.kind())))?;
     let mut tensors = BTreeMap::new();
     for (key, value) in entries {

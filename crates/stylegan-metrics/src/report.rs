@@ -123,8 +123,10 @@ impl MetricResult {
 
 /// A table for people: a line a figure, and their notes below.
 pub fn table(results: &[MetricResult]) -> String {
-    let mut rows = vec![["metric", "value", "95 % interval", "samples", "seed", "time", "protocol"]
-        .map(str::to_owned)];
+    let mut rows = vec![
+        ["metric", "value", "95 % interval", "samples", "seed", "time", "protocol"]
+            .map(str::to_owned),
+    ];
     for result in results {
         let interval = result.interval.map_or_else(
             || "-".to_owned(),
@@ -224,7 +226,10 @@ mod tests {
     fn columns_line_up() {
         let text = table(&[result(), MetricResult::new("kid", "p", -0.000_012_5, 10, 0)]);
         let starts: Vec<_> = text.lines().filter_map(|line| line.find("stylegan1")).collect();
-        assert_eq!(starts, text.lines().next().unwrap().find("protocol").into_iter().collect::<Vec<_>>());
+        assert_eq!(
+            starts,
+            text.lines().next().unwrap().find("protocol").into_iter().collect::<Vec<_>>()
+        );
         assert!(text.contains("4.41593") && text.contains("-0.0000125000"), "{text}");
     }
 }

@@ -52,8 +52,7 @@ pub struct Args {
 ///
 /// When the model or the classifiers cannot be had; an interrupted evaluation keeps what it computed.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
-    let classifiers =
-        ClassifierSet::open(&args.classifiers).map_err(train_classifiers::failure)?;
+    let classifiers = ClassifierSet::open(&args.classifiers).map_err(train_classifiers::failure)?;
     if args.keep > args.samples {
         return Err(Failure::user(format!("--keep {} of {} samples", args.keep, args.samples))
             .hint("the official metric keeps half of the samples"));

@@ -64,8 +64,9 @@ struct Line<'a> {
 /// When the images or the folder cannot be used; classifiers that were finished stay.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     if !(args.kimg > 0.0) {
-        return Err(Failure::user(format!("--kimg {} trains nothing", args.kimg))
-            .hint("take 5 or more"));
+        return Err(
+            Failure::user(format!("--kimg {} trains nothing", args.kimg)).hint("take 5 or more")
+        );
     }
     let bar = Bar::new(printer, "images read");
     let options = OpenOptions {
@@ -99,7 +100,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let trained = train(dataset.as_ref(), &config, &args.out, watch.stopped(), &progress);
     let trained = trained.map_err(failure)?;
     drop(bar);
-    printer.note(&format!("{} attributes in {}", trained.len(), duration(start.elapsed().as_secs_f64())));
+    printer.note(&format!(
+        "{} attributes in {}",
+        trained.len(),
+        duration(start.elapsed().as_secs_f64())
+    ));
     report(&trained, &args.out, printer)?;
     if trained.iter().any(|one| matches!(one, Trained::Stopped { .. })) {
         return Err(Failure::user("stopped before the last classifier")
@@ -135,7 +140,9 @@ pub fn failure(error: ClassifierError) -> Failure {
         }
         ClassifierError::TooFew { .. } => "take more images, or a smaller --batch",
         ClassifierError::None { .. } => "`cargo xtask train-classifiers` makes them",
-        ClassifierError::Mixed { .. } => "keep the classifiers of each set in a folder of their own",
+        ClassifierError::Mixed { .. } => {
+            "keep the classifiers of each set in a folder of their own"
+        }
         _ => "name another folder",
     };
     Failure::user_error(error).hint(hint)

@@ -29,7 +29,16 @@ fn json(line: &str) -> serde_json::Value {
 }
 
 fn ppl<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let common = ["eval-ppl", "--model", "tiny.safetensors", "--pairs", "6", "--minibatch", "4", "--no-crop"];
+    let common = [
+        "eval-ppl",
+        "--model",
+        "tiny.safetensors",
+        "--pairs",
+        "6",
+        "--minibatch",
+        "4",
+        "--no-crop",
+    ];
     [&common[..], more].concat()
 }
 
@@ -41,7 +50,10 @@ fn path_lengths_are_labelled_and_continue_from_their_cache() {
     let printed = lines(folder.path(), &args);
     let results: Vec<_> = printed.iter().map(|line| json(line)).collect();
     assert_eq!(results.len(), 2);
-    assert_eq!((&results[0]["metric"], &results[1]["metric"]), (&"ppl_z_full".into(), &"ppl_w_full".into()));
+    assert_eq!(
+        (&results[0]["metric"], &results[1]["metric"]),
+        (&"ppl_z_full".into(), &"ppl_w_full".into())
+    );
     for result in &results {
         assert!(result["value"].as_f64().unwrap() >= 0.0);
         assert!(result["protocol"].as_str().unwrap().starts_with("stylegan1 (6 pairs"));
@@ -51,7 +63,10 @@ fn path_lengths_are_labelled_and_continue_from_their_cache() {
     let again = xtask(folder.path(), &args);
     assert!(again.err.contains("2 minibatches of ppl_w_full are in the cache"), "{}", again.err);
     let value = |line: &str| json(line)["value"].clone();
-    assert_eq!(again.out.lines().map(value).collect::<Vec<_>>(), printed.iter().map(|l| value(l)).collect::<Vec<_>>());
+    assert_eq!(
+        again.out.lines().map(value).collect::<Vec<_>>(),
+        printed.iter().map(|l| value(l)).collect::<Vec<_>>()
+    );
     assert_eq!(fs::read_to_string(folder.path().join("r.jsonl")).unwrap().lines().count(), 4);
     let table = lines(folder.path(), ppl(&["--random-features", "3"])).join("\n");
     assert!(table.contains("RANDOM FEATURES: stylegan1"), "{table}");
@@ -87,8 +102,20 @@ fn separability_from_classifiers_to_directions() {
     assert_eq!(classifiers(folder.path()), trained, "what is there stays");
 
     let args = [
-        "eval-separability", "--model", "tiny.safetensors", "--classifiers", "c", "--samples", "60",
-        "--keep", "30", "--batch", "20", "--directions", "d", "--json",
+        "eval-separability",
+        "--model",
+        "tiny.safetensors",
+        "--classifiers",
+        "c",
+        "--samples",
+        "60",
+        "--keep",
+        "30",
+        "--batch",
+        "20",
+        "--directions",
+        "d",
+        "--json",
     ];
     let printed = lines(folder.path(), args);
     let results: Vec<_> = printed.iter().map(|line| json(line)).collect();
@@ -110,9 +137,20 @@ fn separability_from_classifiers_to_directions() {
     let again = xtask(folder.path(), args);
     assert!(again.err.contains("3 batches are in the cache"), "{}", again.err);
     let value = |line: &str| json(line)["value"].clone();
-    assert_eq!(again.out.lines().map(value).collect::<Vec<_>>(), printed.iter().map(|l| value(l)).collect::<Vec<_>>());
+    assert_eq!(
+        again.out.lines().map(value).collect::<Vec<_>>(),
+        printed.iter().map(|l| value(l)).collect::<Vec<_>>()
+    );
 
-    let keep = ["eval-separability", "--model", "tiny.safetensors", "--classifiers", "c", "--samples", "10"];
+    let keep = [
+        "eval-separability",
+        "--model",
+        "tiny.safetensors",
+        "--classifiers",
+        "c",
+        "--samples",
+        "10",
+    ];
     refused(&xtask(folder.path(), keep), &["--keep 100000 of 10"]);
     fs::create_dir(folder.path().join("none")).unwrap();
     let none = ["eval-separability", "--model", "tiny.safetensors", "--classifiers", "none"];
@@ -133,7 +171,19 @@ fn classifiers_need_labels_and_images() {
 fn training_measures_its_snapshots() {
     let folder = tempfile::tempdir().unwrap();
     tiny_config(folder.path());
-    let args = ["train", "--config", "tiny.toml", "--resolution", "32", "--metrics", "ppl_w@0.2", "--metric-samples", "8", "--name", "tiny"];
+    let args = [
+        "train",
+        "--config",
+        "tiny.toml",
+        "--resolution",
+        "32",
+        "--metrics",
+        "ppl_w@0.2",
+        "--metric-samples",
+        "8",
+        "--name",
+        "tiny",
+    ];
     refused(&xtask(folder.path(), args), &["VGG16", "--random-features"]);
     assert!(!folder.path().join("runs").exists(), "no run was begun");
     let random = [&args[..], &["--random-features", "1"]].concat();
@@ -144,6 +194,7 @@ fn training_measures_its_snapshots() {
     let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     assert!(text.lines().count() >= 2, "{text}");
     assert!(run.join("metrics.png").is_file() && run.join("best.json").is_file());
-    let unknown = ["train", "--config", "tiny.toml", "--metrics", "beauty@1", "--random-features", "1"];
+    let unknown =
+        ["train", "--config", "tiny.toml", "--metrics", "beauty@1", "--random-features", "1"];
     refused(&xtask(folder.path(), unknown), &["beauty"]);
 }

@@ -89,7 +89,9 @@ impl PplSettings {
     fn description(&self, side: usize) -> String {
         let Self { protocol, pairs, epsilon, minibatch, .. } = self;
         let crop = if self.crop { "face crop" } else { "no crop" };
-        format!("{protocol} ({pairs} pairs, epsilon {epsilon:e}, {minibatch} a noise, {crop}, compared at {side}x{side})")
+        format!(
+            "{protocol} ({pairs} pairs, epsilon {epsilon:e}, {minibatch} a noise, {crop}, compared at {side}x{side})"
+        )
     }
 }
 
@@ -128,7 +130,11 @@ pub fn path_length(
                 let values = distance(&a, &b)?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
                 if let Some(row) = values.iter().position(|value| !value.is_finite()) {
                     let images = generator.identity();
-                    return Err(MetricError::NotFinite { what: "path", index: start + row, images });
+                    return Err(MetricError::NotFinite {
+                        what: "path",
+                        index: start + row,
+                        images,
+                    });
                 }
                 cache.put(step, &values)?;
                 values

@@ -21,8 +21,7 @@ pub fn filter(distances: &[f64]) -> Option<Filtered> {
     let last = sorted.len().checked_sub(1)?;
     // In whole numbers: a product of floats may fall beside the whole number that it is.
     let (low, high) = (sorted[last / 100], sorted[(99 * last).div_ceil(100)]);
-    let kept: Vec<f64> =
-        distances.iter().copied().filter(|&d| low <= d && d <= high).collect();
+    let kept: Vec<f64> = distances.iter().copied().filter(|&d| low <= d && d <= high).collect();
     let mean = kept.iter().sum::<f64>() / kept.len() as f64;
     Some(Filtered { mean, kept, low, high })
 }

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn the_crop_is_the_middle_of_a_face() {
-        let image = Tensor::arange(0f32, 256.0, &Device::Cpu).unwrap().reshape((1, 1, 16, 16)).unwrap();
+        let image =
+            Tensor::arange(0f32, 256.0, &Device::Cpu).unwrap().reshape((1, 1, 16, 16)).unwrap();
         let face = crop_face(&image).unwrap();
         assert_eq!(face.dims(), [1, 1, 8, 8]);
         let face = face.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -76,7 +77,8 @@ mod tests {
     #[test]
     fn protocols_compare_at_their_own_sizes() {
         let side = |protocol, height, crop| {
-            let images = Tensor::zeros((1, 1, height, height), candle_core::DType::F32, &Device::Cpu);
+            let images =
+                Tensor::zeros((1, 1, height, height), candle_core::DType::F32, &Device::Cpu);
             prepare(&images.unwrap(), protocol, crop).unwrap().dim(3).unwrap()
         };
         assert_eq!(side(Protocol::Stylegan1, 1024, true), 256);
@@ -91,7 +93,8 @@ mod tests {
 
     #[test]
     fn reduction_takes_means() {
-        let image = Tensor::new(&[[1f32, 3.0, 0.0, 0.0], [5.0, 7.0, 0.0, 4.0]], &Device::Cpu).unwrap();
+        let image =
+            Tensor::new(&[[1f32, 3.0, 0.0, 0.0], [5.0, 7.0, 0.0, 4.0]], &Device::Cpu).unwrap();
         let small = box_reduce(&image.reshape((1, 1, 2, 4)).unwrap(), 2).unwrap();
         assert_eq!(small.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [4.0, 1.0]);
     }

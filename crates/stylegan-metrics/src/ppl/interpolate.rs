@@ -40,12 +40,8 @@ fn by_rows(
         bail!("interpolation between {:?} and {:?} at {} positions", a.dims(), b.dims(), t.len());
     }
     let rows = |x: &Tensor| x.to_dtype(DType::F64)?.to_vec2::<f64>();
-    let points: Vec<f64> = rows(a)?
-        .iter()
-        .zip(&rows(b)?)
-        .zip(t)
-        .flat_map(|((a, b), &t)| point(a, b, t))
-        .collect();
+    let points: Vec<f64> =
+        rows(a)?.iter().zip(&rows(b)?).zip(t).flat_map(|((a, b), &t)| point(a, b, t)).collect();
     Tensor::from_vec(points, (n, dim), a.device())?.to_dtype(a.dtype())
 }
 

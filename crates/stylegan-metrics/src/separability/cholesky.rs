@@ -17,7 +17,8 @@ impl Cholesky {
         let mut lower = vec![0.0; size * size];
         for i in 0..size {
             for j in 0..=i {
-                let (row_i, row_j) = (&lower[i * size..i * size + j], &lower[j * size..j * size + j]);
+                let (row_i, row_j) =
+                    (&lower[i * size..i * size + j], &lower[j * size..j * size + j]);
                 let rest = matrix[i * size + j] - dot(row_i, row_j);
                 lower[i * size + j] = if i == j {
                     rest.max(1e-12 * matrix[i * size + i]).max(f64::MIN_POSITIVE).sqrt()

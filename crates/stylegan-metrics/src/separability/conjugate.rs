@@ -59,8 +59,10 @@ impl<'a> Systems<'a> {
     ) -> Result<(Directions, usize)> {
         let width = right.width;
         self.renew(used, attributes)?;
-        let factors: Vec<&Cholesky> =
-            active.iter().map(|attribute| self.own.get(attribute).unwrap_or(&self.common)).collect();
+        let factors: Vec<&Cholesky> = active
+            .iter()
+            .map(|attribute| self.own.get(attribute).unwrap_or(&self.common))
+            .collect();
         let mut systems: Vec<System> = (0..right.count)
             .into_par_iter()
             .map(|index| System::new(right.row(index), factors[index], tolerance))
@@ -72,11 +74,13 @@ impl<'a> Systems<'a> {
                 break;
             }
             let columns: Vec<usize> = open.iter().map(|&index| active[index]).collect();
-            let values = open.iter().flat_map(|&index| &systems[index].direction).copied().collect();
+            let values =
+                open.iter().flat_map(|&index| &systems[index].direction).copied().collect();
             let directions = Directions { count: open.len(), width, values };
             let products = product_sums(self.x, &directions, |range, products| {
                 let used = &used[range.start * attributes..range.end * attributes];
-                let rows = used.chunks_exact(attributes).zip(products.chunks_exact_mut(columns.len()));
+                let rows =
+                    used.chunks_exact(attributes).zip(products.chunks_exact_mut(columns.len()));
                 for (used, products) in rows {
                     for (product, &column) in products.iter_mut().zip(&columns) {
                         *product = if used[column] { *product } else { 0.0 };

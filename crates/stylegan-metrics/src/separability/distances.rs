@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        let x = Tensor::new(&[[0f32, 0.0], [0.0, 1.0], [3.0, 0.0], [3.0, 4.0]], &Device::Cpu).unwrap();
+        let x =
+            Tensor::new(&[[0f32, 0.0], [0.0, 1.0], [3.0, 0.0], [3.0, 4.0]], &Device::Cpu).unwrap();
         let targets = Targets::new(vec![-1, 0, -1, 1, 1, 1, 1, 1], 2);
         let extremes = extreme_distances(&x, &targets, 100).unwrap();
         // Classes {0, 1} and {2, 3}: at least 3 apart, at most 4 wide.

@@ -111,7 +111,8 @@ impl Cells {
                 targets.samples(),
             );
         }
-        let values = planes.iter().flat_map(|plane| plane.weight.iter().copied().chain([plane.bias]));
+        let values =
+            planes.iter().flat_map(|plane| plane.weight.iter().copied().chain([plane.bias]));
         let directions = Directions { count: attributes, width: dim + 1, values: values.collect() };
         if directions.values.len() != attributes * (dim + 1) {
             candle_core::bail!("planes of another dimension than the samples' {dim}");
@@ -137,7 +138,8 @@ impl Cells {
                     if weight == 0.0 {
                         continue;
                     }
-                    let cells = &self.cells[sample * self.attributes..(sample + 1) * self.attributes];
+                    let cells =
+                        &self.cells[sample * self.attributes..(sample + 1) * self.attributes];
                     for (counts, &cell) in counts.chunks_exact_mut(5).zip(cells) {
                         counts[usize::from(cell)] += weight;
                     }

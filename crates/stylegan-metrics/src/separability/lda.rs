@@ -40,7 +40,8 @@ pub fn linear_discriminants(x: &Tensor, targets: &Targets) -> Result<Vec<Separat
     let separators = (0..count).map(|attribute| {
         let (signed, kept) = (signed.row(attribute), kept.row(attribute));
         let (samples, difference) = (kept[dim], signed[dim]);
-        let shares = [(samples - difference) / 2.0 / samples, (samples + difference) / 2.0 / samples];
+        let shares =
+            [(samples - difference) / 2.0 / samples, (samples + difference) / 2.0 / samples];
         let mut separator = Separator {
             weight: vec![0.0; dim],
             bias: if difference >= 0.0 { 1.0 } else { -1.0 },

@@ -127,10 +127,8 @@ impl<'a> Fit<'a> {
             let (plane, gradient) = (self.planes.row(attribute), gradient.row(index));
             let objective = 0.5 * dot(plane, plane) + losses[index];
             let gap = 0.5 * dot(gradient, gradient);
-            let before = std::mem::replace(
-                &mut self.finished[attribute],
-                (objective, gap, self.steps),
-            );
+            let before =
+                std::mem::replace(&mut self.finished[attribute], (objective, gap, self.steps));
             // A gap that no longer shrinks is what float32 margins leave of it.
             let stalled = self.steps > 3 && gap >= before.1 && objective >= before.0 * (1.0 - 1e-9);
             let there = gap <= self.settings.tolerance * objective;
@@ -195,7 +193,8 @@ impl<'a> Fit<'a> {
     /// piece by piece along a line, is a tenth of what it was at the start, or less.
     fn line_search(&self, moves: &Directions, changes: &[f32]) -> Vec<f64> {
         let count = self.active.len();
-        let start: Vec<f64> = self.slopes(moves, changes, &vec![0.0; count]).iter().map(|s| s.first).collect();
+        let start: Vec<f64> =
+            self.slopes(moves, changes, &vec![0.0; count]).iter().map(|s| s.first).collect();
         let mut lengths = vec![1.0; count];
         let mut brackets = vec![(0.0, f64::INFINITY); count];
         for _ in 0..12 {
@@ -213,7 +212,11 @@ impl<'a> Fit<'a> {
                     *high = lengths[index];
                 }
                 let newton = lengths[index] - slope.first / slope.second;
-                lengths[index] = if newton > *low && newton < *high { newton } else { 0.5 * (*low + high.min(2.0 * *low + 2.0)) };
+                lengths[index] = if newton > *low && newton < *high {
+                    newton
+                } else {
+                    0.5 * (*low + high.min(2.0 * *low + 2.0))
+                };
             }
             if good {
                 break;
@@ -255,8 +258,10 @@ impl<'a> Fit<'a> {
                 *w += lengths[index] * s;
             }
         }
-        let (attributes, count, active) = (self.targets.attributes(), self.active.len(), &self.active);
-        let rows = self.margins.par_chunks_exact_mut(attributes).zip(changes.par_chunks_exact(count));
+        let (attributes, count, active) =
+            (self.targets.attributes(), self.active.len(), &self.active);
+        let rows =
+            self.margins.par_chunks_exact_mut(attributes).zip(changes.par_chunks_exact(count));
         rows.with_min_len(1024).for_each(|(margins, changes)| {
             for ((change, &attribute), length) in changes.iter().zip(active).zip(lengths) {
                 margins[attribute] += *length as f32 * change;
@@ -269,7 +274,8 @@ impl<'a> Fit<'a> {
     fn each(&self, range: &Range<usize>, mut work: impl FnMut(usize, usize, f32, f32)) {
         let attributes = self.targets.attributes();
         let sides = self.targets.block(range).chunks_exact(attributes);
-        let margins = self.margins[range.start * attributes..range.end * attributes].chunks_exact(attributes);
+        let margins =
+            self.margins[range.start * attributes..range.end * attributes].chunks_exact(attributes);
         for (row, (sides, margins)) in sides.zip(margins).enumerate() {
             for (index, &attribute) in self.active.iter().enumerate() {
                 let side = sides[attribute];

@@ -63,7 +63,14 @@ impl Targets {
 
     /// Kept samples of an attribute: of the negative and of the positive side.
     pub fn counts(&self, attribute: usize) -> [usize; 2] {
-        let of = |side| self.sides.iter().skip(attribute).step_by(self.attributes).filter(|&&s| s == side).count();
+        let of = |side| {
+            self.sides
+                .iter()
+                .skip(attribute)
+                .step_by(self.attributes)
+                .filter(|&&s| s == side)
+                .count()
+        };
         [of(-1), of(1)]
     }
 

@@ -50,8 +50,10 @@ fn separable_data_scores_one_and_its_normal_points_along_the_difference() {
     assert!(found.score < 1.1, "{}", found.score);
     assert!(attribute.plane.weight[0] > 10.0 * attribute.plane.weight[1].abs());
     // With a gap between the classes, the score is one exactly.
-    let apart: Vec<i8> =
-        rows(&x).iter().map(|row| if row[0].abs() < 0.3 { 0 } else { row[0].signum() as i8 }).collect();
+    let apart: Vec<i8> = rows(&x)
+        .iter()
+        .map(|row| if row[0].abs() < 0.3 { 0 } else { row[0].signum() as i8 })
+        .collect();
     let found = evaluate(&x, &Targets::new(apart, 1), &SeparabilitySettings::default()).unwrap();
     assert_eq!(found.score, 1.0);
     assert_eq!((found.interval.low, found.interval.high), (1.0, 1.0));

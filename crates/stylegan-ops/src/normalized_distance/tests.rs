@@ -40,7 +40,8 @@ fn a_position_without_features_has_a_finite_gradient() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    let (a, b) = (synthetic("a", (3, 20, 17, 33), 0.0, 1.0), synthetic("b", (3, 20, 17, 33), 0.0, 1.0));
+    let (a, b) =
+        (synthetic("a", (3, 20, 17, 33), 0.0, 1.0), synthetic("b", (3, 20, 17, 33), 0.0, 1.0));
     let w = synthetic("w", 20, 1.0, 0.1);
     assert_same_at_any_thread_count("distance", || Ok(vec![normalized_distance(&a, &b, &w)?]));
 }

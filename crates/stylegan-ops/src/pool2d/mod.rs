@@ -49,10 +49,14 @@ impl Window {
     fn outputs(&self, op: &str, size: usize) -> Result<usize> {
         let Self { kernel, stride, padding, ceil } = *self;
         if kernel == 0 || stride == 0 || 2 * padding > kernel {
-            bail!("{op}: expected a window and a stride of at least 1 and a padding of at most half a window, got {self:?}");
+            bail!(
+                "{op}: expected a window and a stride of at least 1 and a padding of at most half a window, got {self:?}"
+            );
         }
         let Some(room) = (size + 2 * padding).checked_sub(kernel) else {
-            bail!("{op}: expected a map of at least the window's size {kernel}, got {size} with padding {padding}");
+            bail!(
+                "{op}: expected a map of at least the window's size {kernel}, got {size} with padding {padding}"
+            );
         };
         let more = if ceil { stride - 1 } else { 0 };
         let count = (room + more) / stride + 1;

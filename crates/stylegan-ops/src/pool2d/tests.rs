@@ -10,7 +10,8 @@ use super::{Geometry, Window, avg_pool2d, max_pool2d, reference};
 
 #[test]
 fn hand_worked_windows() {
-    let x = Tensor::new(&[[[[1f32, 5., 2.], [0., -3., 4.], [7., 1., 1.]]]], &candle_core::Device::Cpu);
+    let x =
+        Tensor::new(&[[[[1f32, 5., 2.], [0., -3., 4.], [7., 1., 1.]]]], &candle_core::Device::Cpu);
     let x = x.unwrap();
     let values = |y: Tensor| y.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(values(max_pool2d(&x, Window::new(2, 1)).unwrap()), [5., 5., 7., 4.]);

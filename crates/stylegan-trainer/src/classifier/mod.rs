@@ -3,9 +3,9 @@
 
 mod error;
 mod set;
-mod train;
 #[cfg(test)]
 mod tests;
+mod train;
 
 pub use error::ClassifierError;
 pub use set::{About, Classifier, ClassifierSet};

@@ -75,7 +75,8 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be read, is damaged, or holds something else.
     pub fn open(path: &Path) -> Result<Self, ClassifierError> {
-        let not = |problem: String| ClassifierError::NotAClassifier { path: path.to_owned(), problem };
+        let not =
+            |problem: String| ClassifierError::NotAClassifier { path: path.to_owned(), problem };
         let checkpoint = stylegan_checkpoint::load(path)?;
         let Some(text) = checkpoint.metadata.get(KEY) else {
             return Err(not(format!("its metadata has no `{KEY}`")));
@@ -164,7 +165,8 @@ impl ClassifierSet {
 
     /// What changes whenever a score would.
     pub fn identity(&self) -> String {
-        let checksums: Vec<&str> = self.iter().map(|classifier| &classifier.checksum[..16]).collect();
+        let checksums: Vec<&str> =
+            self.iter().map(|classifier| &classifier.checksum[..16]).collect();
         checksums.join(" ")
     }
 

@@ -40,7 +40,8 @@ fn a_stopped_training_continues_and_files_are_read_back() {
     let names: Vec<&str> = set.iter().map(|one| one.about.attribute.as_str()).collect();
     assert_eq!(names[..2], ["glasses", "sunglasses"], "in the order of the label");
     // What is said of an image does not depend on those beside it, and larger ones are reduced.
-    let images = stylegan_ops::random::Stream::new(1, 0, 0).normal((4, 3, 8, 8), &Device::Cpu).unwrap();
+    let images =
+        stylegan_ops::random::Stream::new(1, 0, 0).normal((4, 3, 8, 8), &Device::Cpu).unwrap();
     let all = set.scores(&images).unwrap();
     let last = set.scores(&images.narrow(0, 3, 1).unwrap()).unwrap();
     for (a, b) in all[3 * 18..].iter().zip(&last) {

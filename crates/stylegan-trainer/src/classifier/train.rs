@@ -132,7 +132,8 @@ pub fn train(
             }
         }
         let job = Job { dataset, config, index, seen, held_out };
-        let parameters = Parameters::new(config.seed ^ (index as u64) << 32, DType::F32, &Device::Cpu);
+        let parameters =
+            Parameters::new(config.seed ^ (index as u64) << 32, DType::F32, &Device::Cpu);
         let network = network_config(config, dataset);
         let Some(accuracy) = job.run(&network, &parameters, images, stop, &report)? else {
             return Ok(Trained::Stopped { attribute });
@@ -234,12 +235,17 @@ impl Job<'_> {
     }
 
     /// Images `[N, C, H, W]` and sides `[N]`, 1 or -1; mirrored at random in a step of training.
-    fn read(&self, indices: &[usize], step: Option<u64>) -> Result<(Tensor, Tensor), ClassifierError> {
+    fn read(
+        &self,
+        indices: &[usize],
+        step: Option<u64>,
+    ) -> Result<(Tensor, Tensor), ClassifierError> {
         let ((height, width), channels) = (self.dataset.resolution(), self.dataset.channels());
         let (mut bytes, mut sides) = (Vec::new(), Vec::new());
         for (place, &index) in indices.iter().enumerate() {
             let mut sample = self.dataset.get(index)?;
-            let coin = |step| Stream::new(self.config.seed, step, MIRROR).bits_at(place as u64)[0] & 1;
+            let coin =
+                |step| Stream::new(self.config.seed, step, MIRROR).bits_at(place as u64)[0] & 1;
             if self.config.mirror && step.map(coin) == Some(1) {
                 sample.image.data.chunks_exact_mut(width).for_each(<[u8]>::reverse);
                 self.dataset.mirror_label(&mut sample.label);

@@ -32,8 +32,7 @@ impl SnapshotMetric for PplMetric {
         subject: &Subject<'_>,
         watch: &dyn Watch,
     ) -> Result<MetricResult, MetricError> {
-        let result =
-            path_length(subject, &mut self.distance, &self.settings, &mut NoCache, watch)?;
+        let result = path_length(subject, &mut self.distance, &self.settings, &mut NoCache, watch)?;
         Ok(result.with_network(self.network.clone()))
     }
 }

@@ -118,7 +118,11 @@ fn number(value: f64) -> String {
         return if digits < 0 { format!("{value:.0}") } else { format!("{value:.2e}") };
     }
     let said = format!("{value:.*}", digits as usize);
-    if said.contains('.') { said.trim_end_matches('0').trim_end_matches('.').to_owned() } else { said }
+    if said.contains('.') {
+        said.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        said
+    }
 }
 
 fn line(picture: &mut RgbImage, from: (f64, f64), to: (f64, f64), colour: Rgb<u8>) {
