@@ -25,8 +25,8 @@ mod pixel_norm;
 mod plane_means;
 mod planes;
 mod pool;
-mod prelu;
 mod pool2d;
+mod prelu;
 pub mod random;
 mod resample;
 mod scale_channels;
@@ -50,8 +50,8 @@ pub use normalized_distance::normalized_distance;
 pub use pixel_norm::pixel_norm;
 pub use plane_means::plane_means;
 pub use pool::in_pool;
-pub use prelu::prelu;
 pub use pool2d::{Window, avg_pool2d, max_pool2d};
+pub use prelu::prelu;
 pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };

@@ -17,8 +17,8 @@ pub mod evaluation;
 pub mod events;
 pub mod grid;
 pub mod optimizer;
-pub mod psp;
 pub mod plot;
+pub mod psp;
 pub mod run_dir;
 pub mod tensorboard;
 

@@ -16,6 +16,6 @@ pub mod mix;
 pub mod prepare;
 pub mod tidy;
 pub mod train;
-pub mod train_psp;
 pub mod train_classifiers;
+pub mod train_psp;
 pub mod truncate;

@@ -136,14 +136,14 @@ pub(super) fn backward(a: &[f32], b: &[f32], w: &[f32], g: &[f32], planes: &Plan
                 let block = Block::new(task, a, b, w, planes);
                 let scale = (2.0 * f64::from(g[image]) / planes.len as f64) as f32;
                 let first = image * planes.channels * planes.len + block.start;
-                gradient(block, scale, ga, first, planes.len);
+                gradient(block, scale, ga, first);
             });
         })
     }
 }
 
 vectorized! {
-    fn gradient(block: Block<'_>, scale: f32, ga: SharedMut<'_>, first: usize, plane: usize) {
+    fn gradient(block: Block<'_>, scale: f32, ga: SharedMut<'_>, first: usize) {
         let (lengths, of_b) = block.lengths();
         let (of_a, of_b) = (inverse(&lengths), inverse(&of_b));
         // What u = a / |a| passes on is d u - (d u . u) u, over the length.
@@ -161,8 +161,8 @@ vectorized! {
         }
         for (channel, &w) in block.w.iter().enumerate() {
             let (a, b) = block.channel(channel);
-            // SAFETY: the caller gives each task a block of its own, in all channels.
-            let target = unsafe { ga.slice_mut(first + channel * plane, block.len) };
+            // SAFETY: a block's positions are its own task's, in every channel.
+            let target = unsafe { ga.slice_mut(first + channel * block.plane, block.len) };
             for i in 0..block.len {
                 let difference = a[i] * of_a[i] - b[i] * of_b[i];
                 target[i] = w * scale * difference * of_a[i] - a[i] * inner[i];
