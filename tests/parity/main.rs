@@ -7,6 +7,7 @@ mod dialects;
 mod discriminator;
 mod features;
 mod generator;
+mod metrics;
 mod names;
 mod psp;
 mod report;
@@ -18,7 +19,7 @@ use report::Report;
 use stylegan_testkit::golden::{Case, cases_in, golden_dir};
 
 /// The kinds of cases whose subject this workspace does not have yet.
-const NOT_BUILT_YET: [&str; 2] = ["separability", "ppl.arithmetic"];
+const NOT_BUILT_YET: [&str; 0] = [];
 
 fn run(case: &Case, report: &mut Report) -> anyhow::Result<()> {
     if let Some(dialect) = dialects::dialect(case) {
@@ -36,6 +37,8 @@ fn run(case: &Case, report: &mut Report) -> anyhow::Result<()> {
         "lpips" => features::lpips(case, report),
         "inception.fid" => features::inception(case, report),
         "fid.from_features" => features::figures(case, report),
+        "separability" => metrics::separability(case, report),
+        "ppl.arithmetic" => metrics::path_length(case, report),
         "progressive.schedule" => schedule::run(case, report),
         kind => anyhow::bail!("unknown kind {kind}"),
     }

@@ -4,6 +4,7 @@
 
 mod kill;
 mod labels;
+mod measuring;
 mod parts;
 mod psp;
 mod resume;

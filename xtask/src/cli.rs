@@ -65,6 +65,12 @@ pub enum Command {
     EvalFid(Box<commands::eval_fid::Args>),
     /// Get the published weights of the networks that measure: list, fetch, verify, convert
     Weights(commands::weights::Args),
+    /// Measure how evenly a model's images change along paths between latents: perceptual path length
+    EvalPpl(commands::eval_ppl::Args),
+    /// Train classifiers of attributes on labelled images, for eval-separability
+    TrainClassifiers(commands::train_classifiers::Args),
+    /// Measure how well planes in a model's latent spaces tell attributes: linear separability
+    EvalSeparability(commands::eval_separability::Args),
     /// Measure the time of a training step, of generation or of reading images
     Bench(commands::bench::Args),
     /// Regenerate docs/cli.md, the reference of this command line
@@ -104,6 +110,9 @@ impl Cli {
             Command::Eval(args) => commands::eval::run(args, printer),
             Command::EvalFid(args) => commands::eval_fid::run(args, printer),
             Command::Weights(args) => commands::weights::run(args, printer),
+            Command::EvalPpl(args) => commands::eval_ppl::run(args, printer),
+            Command::TrainClassifiers(args) => commands::train_classifiers::run(args, printer),
+            Command::EvalSeparability(args) => commands::eval_separability::run(args, printer),
             Command::Bench(args) => commands::bench::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),
             Command::Tidy(args) => commands::tidy::run(args, printer),

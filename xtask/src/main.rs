@@ -7,6 +7,7 @@ mod cli;
 mod collection;
 mod commands;
 mod drawing;
+mod evaluating;
 mod failure;
 mod images;
 mod labels;

@@ -5,6 +5,8 @@
 //!
 //! | metric | function | looks with |
 //! |---|---|---|
+//! | perceptual path length | [`ppl`] | VGG16 under LPIPS |
+//! | linear separability | [`separability`] | classifiers of attributes |
 //! | Fréchet inception distance | [`frechet_distance`] of two [`Gaussian`]s | FID's Inception network |
 //! | kernel inception distance | [`kernel_distance`], [`kernel_distance_of_subsets`] | the same |
 //! | inception score | [`inception_score`] | the same |
@@ -31,6 +33,7 @@
 //! ```
 
 pub mod bootstrap;
+mod cache;
 mod error;
 mod extract;
 mod features;
@@ -38,8 +41,10 @@ mod frechet;
 mod image_source;
 mod inception_score;
 mod kid;
+pub mod ppl;
 mod precision_recall;
 mod report;
+pub mod separability;
 mod ssim;
 mod swd;
 mod symmetric;
@@ -48,6 +53,7 @@ mod tests;
 mod watch;
 
 pub use bootstrap::Interval;
+pub use cache::{BlockCache, NoCache};
 pub use error::MetricError;
 pub use extract::{
     Extraction, Extractor, InceptionExtractor, Vgg16Extractor, extract, network_id, quantised,

@@ -40,6 +40,15 @@ pub enum Noise {
         /// The distribution.
         kind: NoiseKind,
     },
+    /// Fresh maps that all images of a call share: what the points of a path are compared with.
+    Shared {
+        /// The key of the random numbers: one for a measurement.
+        seed: u64,
+        /// Which of the draws.
+        step: u64,
+        /// The distribution.
+        kind: NoiseKind,
+    },
 }
 
 /// The distribution of random noise maps. Each kind has mean 0 and variance 1.

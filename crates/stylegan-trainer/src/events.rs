@@ -26,6 +26,8 @@ pub enum Event {
         /// Real images seen.
         images: u64,
     },
+    /// A snapshot was measured.
+    Measured(Measured),
     /// A grid of images was written.
     Grid {
         /// Its file.
@@ -51,6 +53,21 @@ pub enum Event {
     Warning(String),
     /// The run ended.
     Finished(Finished),
+}
+
+/// A metric of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Real images seen.
+    pub images: u64,
+    /// The metric.
+    pub metric: String,
+    /// Its value.
+    pub value: f64,
+    /// Whether a network with random weights took part.
+    pub random: bool,
+    /// Whether it is the best so far.
+    pub is_best: bool,
 }
 
 /// How a run begins.

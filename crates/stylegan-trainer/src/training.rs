@@ -22,6 +22,7 @@ mod error;
 mod iteration;
 mod labels;
 mod lazy;
+mod measuring;
 mod parts;
 mod pictures;
 mod position;
@@ -30,6 +31,8 @@ mod snapshot;
 mod transfer;
 
 pub use error::TrainError;
+use measuring::Measurements;
+pub use measuring::{Scheduled, SnapshotMetric};
 use position::Position;
 use recorder::Recorder;
 pub use transfer::{InitFrom, Taken};
@@ -51,6 +54,7 @@ pub struct Training {
     run: RunDir,
     position: Position,
     recorder: Recorder,
+    measurements: Measurements,
     resumed_from: Option<u64>,
     warnings: Vec<String>,
     device: Device,
@@ -101,6 +105,7 @@ impl Training {
             warnings: dataset.warnings(),
             loader: Loader::new(dataset, loader_config)?,
             recorder: Recorder::default(),
+            measurements: Measurements::default(),
             resumed_from: None,
             device: device.clone(),
             config,
@@ -157,7 +162,7 @@ impl Training {
             progress.seconds = session_seconds + elapsed.as_secs_f64();
             self.position.seconds = progress.seconds;
             observer.notice(&Event::Step(self.recorder.step(progress)));
-            if let Flow::Stop = self.finish_tick(&state, total, observer)? {
+            if let Flow::Stop = self.finish_tick(&state, total, stop, observer)? {
                 break;
             }
         }
@@ -221,6 +226,7 @@ impl Training {
         &mut self,
         state: &State,
         total: u64,
+        stop: &AtomicBool,
         observer: &mut dyn Observer,
     ) -> Result<Flow, TrainError> {
         let last = self.position.images >= total;
@@ -229,7 +235,7 @@ impl Training {
             return Ok(Flow::Continue);
         }
         self.position.tick += 1;
-        self.position.tick_start = self.position.images;
+        let before = std::mem::replace(&mut self.position.tick_start, self.position.images);
         self.position.rollbacks_in_a_row = 0;
         if let Some(mean) = self.recorder.finish_tick()? {
             self.tell(observer, Event::Tick(mean))?;
@@ -239,16 +245,19 @@ impl Training {
         }
         if last {
             self.snapshot_or_error(observer)?;
+            self.measure_due(before, last, stop, observer)?;
             return Ok(Flow::Stop);
         }
         let ticks = self.config.run.snapshot_ticks.max(1);
-        if self.position.tick == 1 || self.position.tick.is_multiple_of(ticks) {
+        let measured = self.is_measured(before, last);
+        if measured || self.position.tick == 1 || self.position.tick.is_multiple_of(ticks) {
             // A full disk is no reason to lose what is in memory: the run goes on, and says so.
             if let Err(error) = self.snapshot_or_error(observer) {
                 let warning = format!("no snapshot was written: {}", chain(&error));
                 self.tell(observer, Event::Warning(warning))?;
             }
         }
+        self.measure_due(before, last, stop, observer)?;
         Ok(Flow::Continue)
     }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask train`: from nothing, or from where a run was left, to a trained generator.
 
+mod measuring;
 mod settings;
 mod watch;
 
@@ -13,8 +14,9 @@ use stylegan_dataset::{Dataset, OpenOptions};
 use stylegan_trainer::config::TrainConfig;
 use stylegan_trainer::events::Finished;
 use stylegan_trainer::run_dir::{RunDir, RunDirError};
-use stylegan_trainer::{InitFrom, Taken, TrainError, Training};
+use stylegan_trainer::{InitFrom, Scheduled, Taken, TrainError, Training};
 
+use crate::evaluating::DistanceArgs;
 use crate::failure::Failure;
 use crate::model;
 use crate::printer::Printer;
@@ -74,6 +76,16 @@ pub struct Args {
     /// snapshot's. Layers that it lacks begin at random
     #[arg(long, value_name = "PATH")]
     pub init_from: Option<PathBuf>,
+    /// Measure snapshots during training and keep the best: names with thousands of images between two measurements, such as
+    /// ppl_w@100,ppl_z_end@200
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub metrics: Option<Vec<String>>,
+    /// Samples of such a measurement; 0 for the protocol's own number
+    #[arg(long, value_name = "N", requires = "metrics")]
+    pub metric_samples: Option<usize>,
+    /// The network under its distance.
+    #[command(flatten)]
+    pub distance: DistanceArgs,
     /// Print the resolved configuration, and train nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -104,7 +116,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         return printer.data(toml.trim_end(), &settings.config);
     }
     let init = args.init_from.as_deref().map(|path| init_files(path, printer)).transpose()?;
-    train(settings, init.as_ref(), printer)
+    let measured = measuring::schedule(&settings.config, &args.distance)?;
+    train(settings, init.as_ref(), measured, printer)
 }
 
 /// The files that --init-from means: a generator alone, or all networks of a snapshot.
@@ -120,7 +133,12 @@ fn init_files(path: &Path, printer: Printer) -> Result<InitFrom, Failure> {
     })
 }
 
-fn train(settings: Settings, init: Option<&InitFrom>, printer: Printer) -> Result<(), Failure> {
+fn train(
+    settings: Settings,
+    init: Option<&InitFrom>,
+    measured: Vec<Scheduled>,
+    printer: Printer,
+) -> Result<(), Failure> {
     let Settings { config, place, .. } = settings;
     // A run that is resumed is locked before its images are read, a new one begun after: images
     // that cannot be read leave nothing behind.
@@ -152,6 +170,7 @@ fn train(settings: Settings, init: Option<&InitFrom>, printer: Printer) -> Resul
         }
         None => {}
     }
+    training.measure(measured).map_err(train_failure)?;
     let stop = stop_on_ctrl_c(printer)?;
     let mut watch = Watch::new(printer, stop.clone());
     let finished = training.run(&mut watch, &stop).map_err(train_failure);

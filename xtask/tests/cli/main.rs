@@ -10,6 +10,7 @@ mod evaluating;
 mod folders;
 mod harness;
 mod importing;
+mod measuring;
 #[cfg(unix)]
 mod system;
 mod training;

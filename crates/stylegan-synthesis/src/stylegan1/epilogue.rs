@@ -111,6 +111,9 @@ impl Epilogue {
             Noise::Random { seed, step, kind } => {
                 kind.map(seed, step, self.layer as u32, n, h, w, x.device())?.to_dtype(x.dtype())?
             }
+            Noise::Shared { seed, step, kind } => {
+                kind.map(seed, step, self.layer as u32, 1, h, w, x.device())?.to_dtype(x.dtype())?
+            }
         };
         ops::noise_bias_act(x, &map, &input.weight, &self.bias, 1.0, LEAKY_SLOPE)
     }

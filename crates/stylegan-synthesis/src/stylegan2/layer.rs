@@ -95,6 +95,9 @@ impl Layer {
             Noise::Random { seed, step, kind } => {
                 kind.map(seed, step, self.index as u32, n, h, w, x.device())?.to_dtype(x.dtype())?
             }
+            Noise::Shared { seed, step, kind } => {
+                kind.map(seed, step, self.index as u32, 1, h, w, x.device())?.to_dtype(x.dtype())?
+            }
         };
         let strength = input.strength.affine(self.gain, 0.0)?.reshape(1)?;
         let strengths = strength.broadcast_as(c)?.contiguous()?;

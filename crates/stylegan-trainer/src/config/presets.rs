@@ -156,6 +156,8 @@ fn official() -> TrainConfig {
             grid: [7, 4],
             tensorboard: true,
             rollback_after: 20,
+            metrics: Vec::new(),
+            metric_samples: 1000,
         },
         data: DataSection {
             source: "faces:70000".to_owned(),

@@ -27,6 +27,12 @@ pub struct RunSection {
     pub tensorboard: bool,
     /// After so many steps in a row with a gradient that is not finite, training goes back to the last snapshot.
     pub rollback_after: usize,
+    /// Metrics of snapshots, each with the thousands of images between two measurements: `ppl_w@100`.
+    #[serde(default)]
+    pub metrics: Vec<String>,
+    /// Samples of such a measurement; 0 takes the protocol's own number.
+    #[serde(default)]
+    pub metric_samples: usize,
 }
 
 /// `[data]`: the images.

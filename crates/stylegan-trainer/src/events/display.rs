@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Event, Finished, Progress, Started};
+use super::{Event, Finished, Measured, Progress, Started};
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -11,6 +11,7 @@ impl fmt::Display for Event {
             Self::Started(started) => started.fmt(f),
             Self::Step(progress) | Self::Tick(progress) => progress.fmt(f),
             Self::Snapshot { path, .. } => write!(f, "snapshot {}", path.display()),
+            Self::Measured(measured) => measured.fmt(f),
             Self::Grid { path } => write!(f, "picture {}", path.display()),
             Self::Skipped { images, parameter, in_a_row } => write!(
                 f,
@@ -23,6 +24,15 @@ impl fmt::Display for Event {
             Self::Warning(warning) => write!(f, "warning: {warning}"),
             Self::Finished(finished) => finished.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let random = if self.random { " (random features)" } else { "" };
+        let best = if self.is_best { ", the best so far" } else { "" };
+        let Self { metric, value, images, .. } = self;
+        write!(f, "{metric}{random} {value:.4} at {} kimg{best}", kimg(*images))
     }
 }
 

@@ -46,7 +46,7 @@ impl Training {
             save(&folder.join(GENERATOR_OPTIMIZER), named(&optimizer_g), &none)?;
             save(&folder.join(DISCRIMINATOR_OPTIMIZER), named(&optimizer_d), &none)
         })?;
-        snapshots.prune(self.config.run.keep_snapshots, &[])?;
+        snapshots.prune(self.config.run.keep_snapshots, &self.measurements.best())?;
         Ok(path)
     }
 
@@ -84,6 +84,7 @@ impl Training {
         self.position.skipped_in_a_row = 0;
         self.position.seconds = seconds;
         self.loader.seek(self.position.images);
+        self.measurements.open(&self.run, self.position.images)?;
         self.recorder.open(&self.run, self.position.images, &self.config)
     }
 

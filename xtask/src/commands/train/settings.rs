@@ -118,6 +118,12 @@ fn options(args: &Args, config: &mut TrainConfig) {
     if let Some(seed) = args.seed {
         config.run.seed = seed;
     }
+    if let Some(metrics) = &args.metrics {
+        config.run.metrics.clone_from(metrics);
+    }
+    if let Some(samples) = args.metric_samples {
+        config.run.metric_samples = samples;
+    }
     config.data.skip_bad |= args.skip_bad;
     config.data.labels = (config.data.labels || args.classes) && !args.no_classes;
     config.data.mirror = (config.data.mirror || args.mirror) && !args.no_mirror;

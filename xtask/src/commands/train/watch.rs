@@ -121,6 +121,7 @@ impl Observer for Watch {
                 "warning: went back from {from} images to the snapshot at {to}, since too many \
                  steps in a row were skipped"
             )),
+            Event::Measured(measured) => self.line(&measured.to_string()),
             Event::Warning(warning) => self.line(&format!("warning: {warning}")),
             // The command says so itself, when the files are written.
             _ => {}
