@@ -55,7 +55,8 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
         r2_gamma: 0.0,
         mixing_probability: 0.0,
         noise: None,
-        seed: 0,
+        augment: Default::default(),
+                seed: 0,
     };
     let adam = &config["adam"];
     let adam = AdamConfig {

@@ -27,7 +27,8 @@ fn accumulated_gradients_are_those_of_the_whole_batch() {
         r2_gamma: 0.5,
         mixing_probability: 0.0,
         noise: None,
-        seed: 0,
+        augment: Default::default(),
+                seed: 0,
     };
     let reals = synthetic("reals", (8, 3, 16, 16), 0.0, 0.5);
     let z = synthetic("z", (8, 12), 0.0, 1.0);

@@ -6,6 +6,7 @@
 //! candle's backward pass is of first order. For losses that contain a gradient with respect to the input (R1, gradient
 //! penalty, path length), the vector-Jacobian products of the operations are public functions, differentiable in turn.
 
+mod affine_warp;
 mod bias_act;
 mod blur;
 mod conv2d;
@@ -28,6 +29,7 @@ mod scale_channels;
 mod upfirdn2d;
 mod vectorized;
 
+pub use affine_warp::{Affine, AffineWarps, SYM6, affine_warp, affine_warp_vjp};
 pub use bias_act::bias_act;
 pub use blur::blur;
 pub use conv2d::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};

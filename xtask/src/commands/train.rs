@@ -74,6 +74,9 @@ pub struct Args {
     /// snapshot's. Layers that it lacks begin at random
     #[arg(long, value_name = "PATH")]
     pub init_from: Option<PathBuf>,
+    /// Keep the weights of so many blocks of the discriminator as they are in that model, from the full resolution on
+    #[arg(long, value_name = "BLOCKS", requires = "init_from")]
+    pub freeze_d: Option<usize>,
     /// Print the resolved configuration, and train nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -6,7 +6,7 @@ use stylegan_progressive::{ByResolution, ScheduleConfig};
 
 use super::layers::most_like;
 use super::{
-    AverageSection, ConfigError, DataSection, DiscriminatorLossKind, DiscriminatorSection,
+    AugmentSection, AverageSection, ConfigError, DataSection, DiscriminatorLossKind, DiscriminatorSection,
     GeneratorSection, LossSection, NetworkGeneration, NetworkSection, OptimizerSection, RunSection,
     ScheduleSection, TrainConfig, TrainingNoise,
 };
@@ -202,6 +202,7 @@ fn official() -> TrainConfig {
             mbstd_group_size: 4,
             mbstd_features: 1,
             label_head: LabelHead::Switch,
+            freeze_blocks: 0,
         },
         loss: LossSection {
             generator: GeneratorLoss::NonSaturating,
@@ -244,6 +245,7 @@ fn official() -> TrainConfig {
             reset_at_new_lod: true,
             learning_rate_at: schedule.learning_rate_at,
         },
+        augment: AugmentSection::default(),
         average: AverageSection { half_life_kimg: 10.0, rampup: 0.0, decay: 0.0 },
     }
 }
