@@ -45,6 +45,10 @@ pub enum Command {
     Interpolate(commands::interpolate::Args),
     /// Draw seeds at several strengths of truncation
     Truncate(commands::truncate::Args),
+    /// Find the latent code of an image
+    Project(commands::project::Args),
+    /// Change images along directions: of classifiers, of class means, of the weights
+    Edit(commands::edit::Args),
     /// Convert another program's checkpoint to a model of this project; nothing in it is run
     Import(commands::import::Args),
     /// Write a model as ONNX, PyTorch or numpy files
@@ -84,6 +88,8 @@ impl Cli {
             Command::Mix(args) => commands::mix::run(args, printer),
             Command::Interpolate(args) => commands::interpolate::run(args, printer),
             Command::Truncate(args) => commands::truncate::run(args, printer),
+            Command::Project(args) => commands::project::run(args, printer),
+            Command::Edit(args) => commands::edit::run(args, printer),
             Command::Import(args) => commands::import::run(args, printer),
             Command::Export(args) => commands::export::run(args, printer),
             Command::Prepare(args) => commands::prepare::run(args, printer),

@@ -8,6 +8,7 @@ mod collection;
 mod commands;
 mod drawing;
 mod failure;
+mod interrupt;
 mod labels;
 mod model;
 mod output;
@@ -15,6 +16,7 @@ mod picture;
 mod printer;
 mod progress;
 mod seeds;
+mod target;
 mod tidy;
 
 use std::panic;

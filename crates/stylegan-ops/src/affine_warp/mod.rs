@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! u[i] = 2 * sum over k of x[mirror(k)] * f[i + c - 2 k]     doubled, mirrored at its borders as often as needed
-//! v[i] = u[M i], between neighbours bilinear                 -c <= i <= 2 H + K - 3 - c
+//! v[i] = u[M i], between neighbours bilinear                 -c <= i <= 2 H + K - 3 - c,  M about the centre of mass of what f makes of the image
 //! y[o] = sum over t of f[t] * v[2 o + t - c]                 halved
 //! ```
 //!
@@ -73,7 +73,7 @@ impl AffineWarps {
         if h == 0 || w == 0 {
             bail!("{op}: images of {h} x {w}");
         }
-        let plan = |affine: &Option<Affine>| affine.map(|a| Plan::new(&a, (h, w), self.taps.len()));
+        let plan = |affine: &Option<Affine>| affine.map(|a| Plan::new(&a, (h, w), &self.taps));
         self.images.iter().map(|affine| plan(affine).transpose()).collect()
     }
 }

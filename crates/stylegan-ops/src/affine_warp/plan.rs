@@ -39,15 +39,19 @@ pub(super) struct Sample {
 }
 
 impl Plan {
-    pub(super) fn new(affine: &Affine, (h, w): (usize, usize), taps: usize) -> Result<Self> {
-        let centre = (taps / 2 - 1) as f64;
+    pub(super) fn new(affine: &Affine, (h, w): (usize, usize), taps: &[f64]) -> Result<Self> {
+        // A pixel becomes a hump whose middle is the filter's centre of mass, which lies beside the filter's middle where taps are not symmetric.
+        let mass: f64 = taps.iter().enumerate().map(|(t, tap)| t as f64 * tap).sum();
+        let taps = taps.len();
+        let before = (taps / 2 - 1) as f64;
         let window = |len: usize| 2 * len + taps - 2;
         let (rows, columns) = (window(h), window(w));
-        // A doubled image's element i lies at i + 1/2 - len from its centre.
+        // Where the centre of the image is, counted from the window's first element.
+        let middle = |len: usize| len as f64 - 1.0 + mass;
         let place = |row: f64, column: f64| {
-            let (y, x) = (row - centre + 0.5 - h as f64, column - centre + 0.5 - w as f64);
+            let (y, x) = (row - middle(h), column - middle(w));
             let [across, down] = affine.map(|[a, b, c]| a * x + b * y + 2.0 * c);
-            (down + h as f64 - 0.5, across + w as f64 - 0.5)
+            (down + middle(h) - before, across + middle(w) - before)
         };
         let (last_row, last_column) = ((rows - 1) as f64, (columns - 1) as f64);
         let corners = [(0.0, 0.0), (last_row, 0.0), (0.0, last_column), (last_row, last_column)]
