@@ -40,7 +40,8 @@ pub struct Args {
     /// A file of named directions, one tensor each, such as the normals of classifiers
     #[arg(long, value_name = "FILE")]
     pub directions: Option<PathBuf>,
-    /// A file of codes with labels: each label gives a direction, from the mean of the codes without to that of those with it
+    /// Labels: a table of seeds (first line seed,smile,hat; then 17,1,0) or a file of labelled codes. Each label gives a direction,
+    /// from the mean of the codes without it to that of those with it
     #[arg(long, value_name = "FILE")]
     pub labelled: Option<PathBuf>,
     /// A direction to move along, by its name; factor-0, factor-1 and so on are those of the model's own weights. Several give a
@@ -130,7 +131,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let print = fingerprint(&tensors)?;
     let generator = artist.generator();
     let shape = (generator.num_layers(), config.synthesis.w_dim);
-    let directions = settings::resolve(args, &config, &tensors, &print, shape)?;
+    let directions = settings::resolve(args, &artist, &config, &tensors, &print, shape)?;
     // Everything that can be wrong with the layers is wrong with any direction.
     let layers = args.layers.as_ref().map(|layers| layers.0.clone());
 

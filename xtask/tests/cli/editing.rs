@@ -67,6 +67,22 @@ fn seeds_are_edited_in_rows() {
 }
 
 #[test]
+fn a_table_of_labelled_seeds_gives_directions() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let model = tiny_model(folder);
+    let model = model.to_str().unwrap();
+    fs::write(folder.join("labels.csv"), "seed,smile,all\n1,1,1\n2,0,1\n3,1,1\n").unwrap();
+    let edit = ["edit", "--model", model, "--seeds", "1,2", "--labelled", "labels.csv"];
+    // All seeds have the other attribute, which therefore gives no direction.
+    assert_eq!(lines(folder, edit), ["out/edit-smile.png"]);
+    let asked = xtask(folder, edit.iter().chain(&["--direction", "all"]));
+    refused(&asked, &["no direction `all`", "`smile`"]);
+    fs::write(folder.join("labels.csv"), "seed,smile\n1,maybe\n").unwrap();
+    refused(&xtask(folder, edit), &["labels.csv", "line 2", "`maybe`"]);
+}
+
+#[test]
 fn bad_input_is_the_users_mistake_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

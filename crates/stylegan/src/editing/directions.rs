@@ -41,7 +41,9 @@ impl Directions {
         path: &Path,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), EditError> {
-        let single = self.0.iter().map(|(name, x)| Ok((name.clone(), x.to_dtype(DType::F32)?)));
+        let single = self.0.iter().map(|(name, x)| -> candle_core::Result<_> {
+            Ok((name.clone(), x.to_dtype(DType::F32)?))
+        });
         let single = single.collect::<candle_core::Result<BTreeMap<_, _>>>()?;
         let named = single.iter().map(|(name, tensor)| (name.as_str(), tensor));
         Ok(stylegan_checkpoint::save(path, named, metadata)?)

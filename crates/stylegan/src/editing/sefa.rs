@@ -51,7 +51,8 @@ pub fn factorize(
         let (first, last) = (*layers.start(), *layers.end());
         return Err(EditError::NothingToFactorize { first, last });
     }
-    let factors = eigen::symmetric(gram.to_vec2::<f64>()?).into_iter().map(|(strength, vector)| {
+    let found = eigen::symmetric(gram.to_vec2::<f64>()?).into_iter();
+    let factors = found.map(|(strength, vector)| -> Result<Factor, EditError> {
         // An eigenvector has no sign of its own.
         let largest = vector.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
         let direction = Tensor::new(vector.as_slice(), &Device::Cpu)?;

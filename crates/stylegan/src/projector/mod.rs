@@ -244,7 +244,10 @@ impl Search {
         let best = noise == 0.0 && self.best.as_ref().is_none_or(|best| far < best.distance);
         let image = image.detach();
         if best {
-            let maps = self.noise.iter().map(|(name, var)| Ok((name.clone(), var.as_tensor().copy()?.detach())));
+            let copy = |(name, var): (&String, &Var)| -> Result<_> {
+                Ok((name.clone(), var.as_tensor().copy()?.detach()))
+            };
+            let maps = self.noise.iter().map(copy);
             self.best = Some(Projection {
                 ws: ws.detach().copy()?,
                 noise: maps.collect::<Result<_>>()?,
