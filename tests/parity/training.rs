@@ -56,7 +56,7 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
         mixing_probability: 0.0,
         noise: None,
         augment: Default::default(),
-                seed: 0,
+        seed: 0,
     };
     let adam = &config["adam"];
     let adam = AdamConfig {

@@ -107,9 +107,8 @@ fn frozen_blocks_of_the_discriminator_do_not_learn() {
         let parameters = &training.networks().discriminator_parameters;
         let values = |parameters: &stylegan::Parameters| {
             let all = parameters.trainable().into_iter();
-            let flat = all.map(|(name, var)| {
-                (name, var.flatten_all().unwrap().to_vec1::<f32>().unwrap())
-            });
+            let flat =
+                all.map(|(name, var)| (name, var.flatten_all().unwrap().to_vec1::<f32>().unwrap()));
             flat.collect::<Vec<_>>()
         };
         let before = values(parameters);

@@ -117,7 +117,9 @@ impl Artist {
         for (name, map) in maps {
             let fits = tensors.get(name).is_some_and(|own| own.shape() == map.shape());
             if !fits {
-                let failure = Failure::user(format!("the codes' noise map `{name}` fits no map of the model"));
+                let failure = Failure::user(format!(
+                    "the codes' noise map `{name}` fits no map of the model"
+                ));
                 return Err(failure.hint("use the codes with the model that they were made with"));
             }
             tensors.insert(name.clone(), map.clone());

@@ -53,7 +53,8 @@ impl DiffAugment {
         if self.translation {
             let places = |size: usize, which: usize| {
                 let most = (size as f64 * SHIFT + 0.5).floor();
-                column(which).map(move |u| (u * (2.0 * most + 1.0)).floor() as isize - most as isize)
+                column(which)
+                    .map(move |u| (u * (2.0 * most + 1.0)).floor() as isize - most as isize)
             };
             let shifts = places(height, 3).zip(places(width, 4)).collect();
             drawn = drawn.simple(Simple::Translation(shifts));
@@ -72,9 +73,13 @@ impl DiffAugment {
             for ((top, bottom), (left, right)) in ranges(height, 5).zip(ranges(width, 6)) {
                 for y in 0..height {
                     let hit = (top..bottom).contains(&y);
-                    mask.extend((0..width).map(|x| {
-                        if hit && (left..right).contains(&x) { 0f32 } else { 1.0 }
-                    }));
+                    mask.extend(
+                        (0..width).map(
+                            |x| {
+                                if hit && (left..right).contains(&x) { 0f32 } else { 1.0 }
+                            },
+                        ),
+                    );
                 }
             }
             let mask = Tensor::from_vec(mask, (n, 1, height, width), &Device::Cpu)?;

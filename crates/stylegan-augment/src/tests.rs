@@ -23,8 +23,13 @@ fn drawn() -> Vec<Augmentation> {
     .into();
     let diff = |color, translation, cutout| DiffAugment { color, translation, cutout };
     all.extend(
-        [diff(true, false, false), diff(false, true, false), diff(false, false, true), DiffAugment::ALL]
-            .map(|how| how.draw(SHAPE, stream).unwrap()),
+        [
+            diff(true, false, false),
+            diff(false, true, false),
+            diff(false, false, true),
+            DiffAugment::ALL,
+        ]
+        .map(|how| how.draw(SHAPE, stream).unwrap()),
     );
     all
 }

@@ -82,7 +82,8 @@ impl Codes {
         metadata.insert(MODEL.to_owned(), self.model.clone());
         metadata.insert(NAMES.to_owned(), list(&self.names)?);
         let mut tensors = vec![(STYLES.to_owned(), self.ws.clone())];
-        tensors.extend(self.noise.iter().map(|(name, map)| (format!("{NOISE}{name}"), map.clone())));
+        tensors
+            .extend(self.noise.iter().map(|(name, map)| (format!("{NOISE}{name}"), map.clone())));
         if let Some((names, labels)) = &self.labels {
             metadata.insert(ATTRIBUTES.to_owned(), list(names)?);
             tensors.push((LABELS.to_owned(), labels.clone()));
@@ -96,7 +97,10 @@ impl Codes {
     /// # Errors
     /// If it cannot be read, or holds something else.
     pub fn load(path: &Path) -> Result<Self, CodesError> {
-        let not = |missing: &str| CodesError::NotCodes { path: path.to_owned(), missing: missing.to_owned() };
+        let not = |missing: &str| CodesError::NotCodes {
+            path: path.to_owned(),
+            missing: missing.to_owned(),
+        };
         let file = stylegan_checkpoint::load(path)?;
         let list = |key: &str| -> Result<Vec<String>, CodesError> {
             let text = file.metadata.get(key).map_or("[]", String::as_str);
@@ -107,7 +111,8 @@ impl Codes {
         let model = model.ok_or_else(|| not(&format!("its metadata has no `{MODEL}`")))?;
         let (names, attributes) = (list(NAMES)?, list(ATTRIBUTES)?);
         let mut tensors = file.tensors;
-        let ws = tensors.remove(STYLES).ok_or_else(|| not(&format!("it has no tensor `{STYLES}`")))?;
+        let ws =
+            tensors.remove(STYLES).ok_or_else(|| not(&format!("it has no tensor `{STYLES}`")))?;
         let (n, _, _) = ws.dims3().map_err(|_| not("its styles are not [N, layers, w_dim]"))?;
         let labels = tensors.remove(LABELS).map(|labels| (attributes, labels));
         if let Some((attributes, labels)) = &labels
@@ -127,11 +132,17 @@ impl Codes {
     ///
     /// # Errors
     /// As [`Self::load`], and [`CodesError::OtherModel`].
-    pub fn load_for(path: &Path, model: &str, (layers, w_dim): (usize, usize)) -> Result<Self, CodesError> {
+    pub fn load_for(
+        path: &Path,
+        model: &str,
+        (layers, w_dim): (usize, usize),
+    ) -> Result<Self, CodesError> {
         let codes = Self::load(path)?;
         let (_, found_layers, found_dim) = codes.ws.dims3()?;
         let difference = if (found_layers, found_dim) != (layers, w_dim) {
-            format!("{found_layers} styles of {found_dim} components, the model takes {layers} of {w_dim}")
+            format!(
+                "{found_layers} styles of {found_dim} components, the model takes {layers} of {w_dim}"
+            )
         } else if codes.model != model {
             format!("its fingerprint is {}, this model's {model}", codes.model)
         } else {

@@ -158,9 +158,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     };
 
     for (name, direction) in &directions {
-        let at = |strength: f64| moved(&ws, direction, strength, layers.clone()).map_err(edit_failure);
+        let at =
+            |strength: f64| moved(&ws, direction, strength, layers.clone()).map_err(edit_failure);
         let columns = draw(&artist, &args.strength, &seeds, &at, args.enlarge, printer)?;
-        let rows = (0..count).flat_map(|row| columns.iter().map(move |column| column.get(row).cloned()));
+        let rows =
+            (0..count).flat_map(|row| columns.iter().map(move |column| column.get(row).cloned()));
         let file = name.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "-");
         let place = |ending: &str| {
             output::free_path(&args.out.join(format!("edit-{file}{ending}")), args.force)
@@ -196,8 +198,10 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         };
         let (animation, codes) = (animation.as_deref(), codes.as_deref());
         let lines = [Some(path.as_path()), animation, codes];
-        let lines: Vec<String> = lines.into_iter().flatten().map(|p| p.display().to_string()).collect();
-        printer.data(&lines.join("\n"), &Written { direction: name, path: &path, animation, codes })?;
+        let lines: Vec<String> =
+            lines.into_iter().flatten().map(|p| p.display().to_string()).collect();
+        printer
+            .data(&lines.join("\n"), &Written { direction: name, path: &path, animation, codes })?;
     }
     if args.save_directions {
         let path = output::free_path(&args.out.join("directions.safetensors"), args.force)?;

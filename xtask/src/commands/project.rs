@@ -133,7 +133,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     }
     printer.note("images are compared as they are: faces must be aligned as the model's are");
     let label = drawing::label(args.class.as_ref(), config.mapping.label_dim)?;
-    let label = label.map(|label| Tensor::new(label.as_slice(), &device)?.unsqueeze(0)).transpose()?;
+    let label =
+        label.map(|label| Tensor::new(label.as_slice(), &device)?.unsqueeze(0)).transpose()?;
     let settings = ProjectionSettings {
         space: match args.space {
             Space::W => ProjectionSpace::W,
@@ -151,7 +152,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let (codes_path, picture_path) = (place("codes.safetensors")?, place("projection.png")?);
     let (target_path, animation_path) = (place("target.png")?, place("projection.gif")?);
 
-    let stop = interrupt::on_ctrl_c(printer, "stopping after this step; what is nearest so far is kept")?;
+    let stop =
+        interrupt::on_ctrl_c(printer, "stopping after this step; what is nearest so far is kept")?;
     let every = (settings.steps / FRAMES).max(1);
     let started = std::time::Instant::now();
     let way = RefCell::new(Way::default());
@@ -165,7 +167,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         if step.step < settings.steps {
             progress.advance(1);
         }
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
     let distance = |image: &Tensor| multi_scale_pixels(image, &target);
     let result = project(&config, &tensors, label.as_ref(), &distance, &settings, &mut watch)?;
@@ -187,7 +193,10 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         labels: None,
     };
     let extra = BTreeMap::from([
-        ("stylegan.codes.space".to_owned(), if args.space == Space::W { "w" } else { "w+" }.to_owned()),
+        (
+            "stylegan.codes.space".to_owned(),
+            if args.space == Space::W { "w" } else { "w+" }.to_owned(),
+        ),
         ("stylegan.codes.distance".to_owned(), format!("pixels {}", result.distance)),
         ("stylegan.codes.step".to_owned(), result.step.to_string()),
     ]);

@@ -21,7 +21,8 @@ fn an_image_is_found_and_its_codes_are_edited() {
         let model = tiny_model_of(folder, config);
         let model = model.to_str().unwrap();
         let image = image(folder, model);
-        let search = ["project", "--model", model, "--image", &image, "--steps", "30", "--out", "found"];
+        let search =
+            ["project", "--model", model, "--image", &image, "--steps", "30", "--out", "found"];
         let written = lines(folder, search.iter().chain(&["--json"]));
         let found: serde_json::Value = serde_json::from_str(&written[0]).unwrap();
         let number = |key: &str| found[key].as_f64().unwrap();
@@ -34,7 +35,8 @@ fn an_image_is_found_and_its_codes_are_edited() {
         assert!(fs::read(folder.join("found/target.png")).unwrap().len() > 50);
 
         let codes = "found/codes.safetensors";
-        let edit = ["edit", "--model", model, "--codes", codes, "--strength", "0,2", "--out", "edits"];
+        let edit =
+            ["edit", "--model", model, "--codes", codes, "--strength", "0,2", "--out", "edits"];
         let edit = |more: &[&str]| lines(folder, edit.iter().chain(more));
         let written = edit(&["--direction", "factor-0", "--save-directions", "--save-codes"]);
         assert_eq!(written, ["edits/edit-factor-0.png", "edits/edit-factor-0.safetensors"]);
@@ -43,10 +45,13 @@ fn an_image_is_found_and_its_codes_are_edited() {
         let grid = image::open(folder.join("edits/edit-factor-0.png")).unwrap().to_rgb8();
         let found = image::open(folder.join("found/projection.png")).unwrap().to_rgb8();
         assert!((0..16).all(|y| (0..16).all(|x| grid.get_pixel(x, y) == found.get_pixel(x, y))));
-        assert!((0..16).any(|y| (0..16).any(|x| grid.get_pixel(x + 16, y) != found.get_pixel(x, y))));
+        assert!(
+            (0..16).any(|y| (0..16).any(|x| grid.get_pixel(x + 16, y) != found.get_pixel(x, y)))
+        );
 
         // Directions that were saved are read, and edits of edits are edits.
-        let again = ["--directions", "edits/directions.safetensors", "--animate", "--layers", "0-2"];
+        let again =
+            ["--directions", "edits/directions.safetensors", "--animate", "--layers", "0-2"];
         let written = edit(&again);
         assert_eq!(written, ["edits/edit-factor-0-1.png", "edits/edit-factor-0.gif"]);
         let chained = ["edit", "--model", model, "--codes", "edits/edit-factor-0.safetensors"];
@@ -94,7 +99,10 @@ fn bad_input_is_the_users_mistake_and_leaves_nothing() {
     let edit = |more: &[&str]| {
         xtask(folder, ["edit", "--model", &model, "--out", "edits"].iter().chain(more))
     };
-    refused(&edit(&["--direction", "smile"]), &["no direction `smile`", "none is known", "factor-0"]);
+    refused(
+        &edit(&["--direction", "smile"]),
+        &["no direction `smile`", "none is known", "factor-0"],
+    );
     refused(&edit(&["--direction", "factor-8"]), &["factor 8", "has 0 to 7"]);
     refused(&edit(&["--layers", "2-6"]), &["layers 2 to 6", "0 to 5"]);
     refused(&edit(&["--factor-layers", "9"]), &["layers 9 to 9", "0 to 5"]);
@@ -109,7 +117,10 @@ fn bad_input_is_the_users_mistake_and_leaves_nothing() {
     fs::create_dir(&other).unwrap();
     let other = tiny_model_of(&other, GeneratorConfig::config_d());
     let codes = ["edit", "--model", other.to_str().unwrap(), "--codes", "out/codes.safetensors"];
-    refused(&xtask(folder, codes.iter().chain(&["--out", "edits"])), &["codes of another model", "fingerprint"]);
+    refused(
+        &xtask(folder, codes.iter().chain(&["--out", "edits"])),
+        &["codes of another model", "fingerprint"],
+    );
     assert!(!folder.join("edits").exists(), "nothing is left behind");
 
     let search = |more: &[&str]| {

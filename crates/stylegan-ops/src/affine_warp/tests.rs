@@ -32,7 +32,15 @@ fn warped(x: &Tensor, affine: Affine) -> Vec<Vec<f64>> {
 fn flips_quarter_turns_and_whole_shifts_move_pixels() {
     let x = synthetic_f64("x", (1, 1, 9, 9), 0.0, 1.0);
     let rows: Vec<Vec<f64>> = x.squeeze(0).unwrap().squeeze(0).unwrap().to_vec2().unwrap();
-    let mirror = |i: isize| (if i < 0 { -i } else if i > 8 { 16 - i } else { i }) as usize;
+    let mirror = |i: isize| {
+        (if i < 0 {
+            -i
+        } else if i > 8 {
+            16 - i
+        } else {
+            i
+        }) as usize
+    };
     type Source = fn(isize, isize) -> (isize, isize);
     let cases: [(Affine, Source); 5] = [
         ([[1., 0., 0.], [0., 1., 0.]], |y, x| (y, x)),

@@ -6,9 +6,9 @@ use stylegan_progressive::{ByResolution, ScheduleConfig};
 
 use super::layers::most_like;
 use super::{
-    AugmentSection, AverageSection, ConfigError, DataSection, DiscriminatorLossKind, DiscriminatorSection,
-    GeneratorSection, LossSection, NetworkGeneration, NetworkSection, OptimizerSection, RunSection,
-    ScheduleSection, TrainConfig, TrainingNoise,
+    AugmentSection, AverageSection, ConfigError, DataSection, DiscriminatorLossKind,
+    DiscriminatorSection, GeneratorSection, LossSection, NetworkGeneration, NetworkSection,
+    OptimizerSection, RunSection, ScheduleSection, TrainConfig, TrainingNoise,
 };
 
 mod stylegan2;

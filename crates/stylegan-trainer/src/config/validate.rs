@@ -52,7 +52,8 @@ impl TrainConfig {
             let problem = format!("leaves no feature map at {0}x{0}", n.resolution);
             return Err(invalid("network.fmap_base", problem));
         }
-        let (freeze, blocks) = (self.discriminator.freeze_blocks, n.resolution.ilog2() as usize - 1);
+        let (freeze, blocks) =
+            (self.discriminator.freeze_blocks, n.resolution.ilog2() as usize - 1);
         if freeze >= blocks {
             let problem = format!("is {freeze}; of {blocks} blocks, at least one must learn");
             return Err(invalid("discriminator.freeze_blocks", problem));

@@ -36,11 +36,7 @@ impl Directions {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(
-        &self,
-        path: &Path,
-        metadata: &BTreeMap<String, String>,
-    ) -> Result<(), EditError> {
+    pub fn save(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<(), EditError> {
         let single = self.0.iter().map(|(name, x)| -> candle_core::Result<_> {
             Ok((name.clone(), x.to_dtype(DType::F32)?))
         });

@@ -76,7 +76,9 @@ pub enum EditError {
         w_dim: usize,
     },
     /// All or none of the codes have an attribute.
-    #[error("of {total} codes, {having} have `{attribute}`: there must be some with and some without it")]
+    #[error(
+        "of {total} codes, {having} have `{attribute}`: there must be some with and some without it"
+    )]
     OneClass {
         /// The attribute.
         attribute: String,

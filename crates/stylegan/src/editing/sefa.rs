@@ -32,11 +32,8 @@ pub fn factorize(
     let blocks = config.synthesis.resolution.ilog2() as usize - 1;
     let layers = checked(layers, 2 * blocks)?;
     let second = config.synthesis.stylegan2.is_some();
-    let mut gram = Tensor::zeros(
-        (config.synthesis.w_dim, config.synthesis.w_dim),
-        DType::F64,
-        &Device::Cpu,
-    )?;
+    let mut gram =
+        Tensor::zeros((config.synthesis.w_dim, config.synthesis.w_dim), DType::F64, &Device::Cpu)?;
     let mut found = false;
     for layer in layers.clone() {
         // StyleGAN2's smallest block has one convolution, the others two.
@@ -54,7 +51,8 @@ pub fn factorize(
     let found = eigen::symmetric(gram.to_vec2::<f64>()?).into_iter();
     let factors = found.map(|(strength, vector)| -> Result<Factor, EditError> {
         // An eigenvector has no sign of its own.
-        let largest = vector.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+        let largest =
+            vector.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
         let direction = Tensor::new(vector.as_slice(), &Device::Cpu)?;
         Ok(Factor { direction: direction.affine(largest.signum(), 0.0)?, strength })
     });

@@ -57,7 +57,8 @@ fn eigenvectors_of_a_known_matrix() {
     // Q diag(9, 4, 1, 0) Q^T with the columns of a Hadamard matrix.
     let q = [[1., 1., 1., 1.], [1., -1., 1., -1.], [1., 1., -1., -1.], [1., -1., -1., 1.]];
     let values = [9.0, 4.0, 1.0, 0.0];
-    let entry = |i: usize, j: usize| (0..4).map(|k| q[k][i] * q[k][j] * values[k] / 4.0).sum::<f64>();
+    let entry =
+        |i: usize, j: usize| (0..4).map(|k| q[k][i] * q[k][j] * values[k] / 4.0).sum::<f64>();
     let rows = (0..4).map(|i| (0..4).map(|j| entry(i, j)).collect()).collect();
     let found = eigen::symmetric(rows);
     for (k, (value, vector)) in found.iter().enumerate().take(3) {
@@ -70,7 +71,8 @@ fn eigenvectors_of_a_known_matrix() {
 
 /// A small generator of either generation.
 fn weights(second: bool) -> (GeneratorConfig, BTreeMap<String, Tensor>) {
-    let mut config = if second { GeneratorConfig::stylegan2_e() } else { GeneratorConfig::default() };
+    let mut config =
+        if second { GeneratorConfig::stylegan2_e() } else { GeneratorConfig::default() };
     config.mapping.w_dim = 12;
     config.mapping.hidden_dim = 12;
     config.synthesis.w_dim = 12;
@@ -91,8 +93,12 @@ fn factors_are_the_directions_of_greatest_change() {
             // The squared change of all styles along a direction.
             let names: Vec<String> = match (&layers, second) {
                 (None, _) => tensors.keys().filter(|n| n.contains("conv")).cloned().collect(),
-                (_, false) => ["b8.conv0", "b8.conv1"].map(|n| format!("synthesis.{n}.style.weight")).into(),
-                (_, true) => ["b8.conv1", "b16.conv0"].map(|n| format!("synthesis.{n}.style.weight")).into(),
+                (_, false) => {
+                    ["b8.conv0", "b8.conv1"].map(|n| format!("synthesis.{n}.style.weight")).into()
+                }
+                (_, true) => {
+                    ["b8.conv1", "b16.conv0"].map(|n| format!("synthesis.{n}.style.weight")).into()
+                }
             };
             let change = |direction: &Tensor| -> f64 {
                 let named = names.iter().filter(|name| name.ends_with("style.weight"));
@@ -110,7 +116,11 @@ fn factors_are_the_directions_of_greatest_change() {
             }
             for factor in &factors {
                 let found = change(&factor.direction);
-                assert!((found / factor.strength - 1.0).abs() < 1e-6, "{found} {}", factor.strength);
+                assert!(
+                    (found / factor.strength - 1.0).abs() < 1e-6,
+                    "{found} {}",
+                    factor.strength
+                );
             }
             let random = Stream::new(1, 1, 1).normal(12, &Device::Cpu).unwrap();
             let random = unit(&random).unwrap().unwrap();

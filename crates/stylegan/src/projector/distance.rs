@@ -67,7 +67,8 @@ mod tests {
         let flat = multi_scale_pixels(&a, &a.affine(1.0, 0.5)?)?.to_scalar::<f32>()?;
         assert_eq!(flat, 0.25);
         // A chequerboard is gone at half the size.
-        let board: Vec<f32> = (0..64).map(|i| if (i / 8 + i) % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        let board: Vec<f32> =
+            (0..64).map(|i| if (i / 8 + i) % 2 == 0 { 1.0 } else { -1.0 }).collect();
         let board = Tensor::from_vec(board, (1, 1, 8, 8), &Device::Cpu)?;
         assert_eq!(multi_scale_pixels(&a, &board)?.to_scalar::<f32>()?, 0.5);
         Ok(())

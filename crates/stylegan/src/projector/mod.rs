@@ -292,7 +292,9 @@ fn statistics(
         let n = BATCH.min(samples - start);
         let stream = Stream::new(settings.seed, start as u64, SAMPLES);
         let labels = labels.map(|labels| labels.repeat((n, 1))).transpose()?;
-        ws.push(generator.map(&stream.normal((n, z_dim), &Device::Cpu)?, labels.as_ref())?.detach());
+        ws.push(
+            generator.map(&stream.normal((n, z_dim), &Device::Cpu)?, labels.as_ref())?.detach(),
+        );
     }
     let ws = Tensor::cat(&ws, 0)?;
     let mean = ws.mean(0)?;

@@ -10,7 +10,8 @@ use crate::Parameters;
 
 /// A small generator of either generation.
 fn generator(second: bool) -> Result<(GeneratorConfig, BTreeMap<String, Tensor>)> {
-    let mut config = if second { GeneratorConfig::stylegan2_e() } else { GeneratorConfig::default() };
+    let mut config =
+        if second { GeneratorConfig::stylegan2_e() } else { GeneratorConfig::default() };
     config.mapping.z_dim = 8;
     config.mapping.w_dim = 8;
     config.mapping.hidden_dim = 8;

@@ -52,7 +52,11 @@ pub fn resolve(
     }
     let mut wanted = args.direction.clone();
     if wanted.is_empty() {
-        wanted = known.names().filter(|name| !args.without.contains(&(*name).to_owned())).map(str::to_owned).collect();
+        wanted = known
+            .names()
+            .filter(|name| !args.without.contains(&(*name).to_owned()))
+            .map(str::to_owned)
+            .collect();
     }
     if wanted.is_empty() {
         wanted = (0..SHOWN.min(w_dim)).map(|factor| format!("{FACTOR}{factor}")).collect();
@@ -60,7 +64,8 @@ pub fn resolve(
     let named: Vec<&String> = wanted.iter().chain(&args.without).collect();
     if named.iter().any(|name| factor(name).is_some()) {
         let range = args.factor_layers.as_ref().or(args.layers.as_ref());
-        let factors = factorize(config, tensors, range.map(|range| range.0.clone())).map_err(edit_failure)?;
+        let factors =
+            factorize(config, tensors, range.map(|range| range.0.clone())).map_err(edit_failure)?;
         for name in &named {
             let Some(number) = factor(name) else { continue };
             let Some(found) = factors.get(number) else {
@@ -113,7 +118,8 @@ fn of_codes(path: &Path, model: &str, shape: (usize, usize)) -> Result<Labelled,
 
 /// Seeds with labels: a table whose first line is `seed` and the attributes, and each further one a seed and 0 or 1 for each.
 fn of_table(path: &Path, artist: &Artist) -> Result<Labelled, Failure> {
-    let text = fs::read_to_string(path).or_user_with(|| format!("cannot read `{}`", path.display()))?;
+    let text =
+        fs::read_to_string(path).or_user_with(|| format!("cannot read `{}`", path.display()))?;
     let (names, seeds, labels) = table(&text).map_err(|problem| {
         Failure::user(format!("`{}`: {problem}", path.display()))
             .hint("the first line is like seed,smile,hat, and each further one like 17,1,0")
@@ -131,7 +137,9 @@ fn table(text: &str) -> Result<Table, String> {
     let header = lines.next().map(|(_, line)| cells(line)).unwrap_or_default();
     let parts = header.split_first().filter(|(first, rest)| *first == "seed" && !rest.is_empty());
     let Some((_, names)) = parts else {
-        return Err("the first line does not begin with `seed` and go on with attributes".to_owned());
+        return Err(
+            "the first line does not begin with `seed` and go on with attributes".to_owned()
+        );
     };
     let (mut seeds, mut labels) = (Vec::new(), Vec::new());
     for (number, line) in lines {
