@@ -31,7 +31,7 @@ pub struct Args {
     /// The model.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Codes to change: a file that project or encode wrote
+    /// Codes to change: a file that project or this command wrote
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     pub codes: Option<PathBuf>,
     /// Seeds of the latents to change, such as 0,3,7-10

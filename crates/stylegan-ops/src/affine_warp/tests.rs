@@ -81,6 +81,28 @@ fn a_smooth_image_is_turned_as_its_formula_says() {
     }
 }
 
+/// Numbers of PyTorch: reflection padding, a transposed convolution, `grid_sample`, a convolution.
+#[test]
+fn an_independent_implementation_agrees() {
+    let value = |i: usize| {
+        let (row, column) = ((i / 8) as f64, (i % 8) as f64);
+        (1.3 * row + 0.7 * column).sin() + 0.1 * column
+    };
+    let x: Vec<f64> = (0..64).map(value).collect();
+    let x = Tensor::from_vec(x, (1, 1, 8, 8), &Device::Cpu).unwrap();
+    let found = warped(&x, general(0.3, 1.2, (0.7, -1.4)));
+    let expected = [
+        (0, [-0.220321, -0.372508, -0.47522, -0.4135, -0.236035, -0.189407, -0.179729, -0.062204]),
+        (3, [0.487071, 0.992587, 0.013522, -0.621549, 0.155387, 1.369332, 1.658161, 1.50877]),
+        (7, [-0.579182, -0.749121, 0.356502, 1.177699, 0.696853, -0.306407, -0.239815, 0.939061]),
+    ];
+    for (row, expected) in expected {
+        for (found, expected) in found[row].iter().zip(expected) {
+            assert!((found - expected).abs() < 2e-6, "row {row}: {found} {expected}");
+        }
+    }
+}
+
 #[test]
 fn an_image_without_a_warp_keeps_its_bits() -> Result<()> {
     let x = synthetic("x", (3, 2, 12, 7), 0.0, 1.0);
