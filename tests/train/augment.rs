@@ -115,6 +115,10 @@ fn frozen_blocks_of_the_discriminator_do_not_learn() {
         training.run(&mut |_: &Event| {}, &AtomicBool::new(false)).unwrap();
         let after = values(&training.networks().discriminator_parameters);
         for ((name, before), (_, after)) in before.iter().zip(&after) {
+            // Growth begins at 8x8, where nothing reads images of 4x4.
+            if name.starts_with("b4.from_rgb") {
+                continue;
+            }
             let same = before == after;
             assert_eq!(same, name.starts_with("b16."), "{preset}: {name}");
         }
