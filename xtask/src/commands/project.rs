@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Distance::Pixels)]
     pub distance: Distance,
     /// The greatest learning rate
-    #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = rate)]
+    #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = rate, allow_hyphen_values = true)]
     pub rate: f64,
     /// Leave the noise maps as the model has them; otherwise they are searched too
     #[arg(long)]
