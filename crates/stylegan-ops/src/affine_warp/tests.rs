@@ -30,7 +30,9 @@ fn warped(x: &Tensor, affine: Affine) -> Vec<Vec<f64>> {
 
 #[test]
 fn flips_quarter_turns_and_whole_shifts_move_pixels() {
-    let x = synthetic_f64("x", (1, 1, 9, 9), 0.0, 1.0);
+    let value = |i: usize| (0.6 * (i / 9) as f64).sin() + (0.5 * (i % 9) as f64).cos();
+    let x: Vec<f64> = (0..81).map(value).collect();
+    let x = Tensor::from_vec(x, (1, 1, 9, 9), &Device::Cpu).unwrap();
     let rows: Vec<Vec<f64>> = x.squeeze(0).unwrap().squeeze(0).unwrap().to_vec2().unwrap();
     let mirror = |i: isize| {
         (if i < 0 {
@@ -54,8 +56,9 @@ fn flips_quarter_turns_and_whole_shifts_move_pixels() {
         for (y, x) in (0..9).flat_map(|y| (0..9).map(move |x| (y, x))) {
             let (sy, sx) = source(y, x);
             let difference = found[y as usize][x as usize] - rows[mirror(sy)][mirror(sx)];
-            // The filter undoes itself for a shift by pixels in its own direction, and nearly so for its mirror image.
-            let bound = if affine[0][0] > 0.0 { 1e-9 } else { 0.5 };
+            // The filter undoes itself where pixels keep their order. Where they are reversed it meets its mirror image, which it undoes for smooth
+            // images only: it is not symmetric.
+            let bound = if affine[0][0] > 0.0 { 1e-9 } else { 0.1 };
             assert!(difference.abs() < bound, "{affine:?} at {y}, {x}: {difference:e}");
         }
     }
@@ -90,11 +93,29 @@ fn an_independent_implementation_agrees() {
     };
     let x: Vec<f64> = (0..64).map(value).collect();
     let x = Tensor::from_vec(x, (1, 1, 8, 8), &Device::Cpu).unwrap();
-    let found = warped(&x, general(0.3, 1.2, (0.7, -1.4)));
+    let found = warped(&x, general(0.2, 1.0, (0.2, -0.4)));
     let expected = [
-        (0, [-0.220321, -0.372508, -0.47522, -0.4135, -0.236035, -0.189407, -0.179729, -0.062204]),
-        (3, [0.487071, 0.992587, 0.013522, -0.621549, 0.155387, 1.369332, 1.658161, 1.50877]),
-        (7, [-0.579182, -0.749121, 0.356502, 1.177699, 0.696853, -0.306407, -0.239815, 0.939061]),
+        (
+            0,
+            [
+                0.9784848, 0.780398, 0.6036222, 0.3984364, 0.0610063, -0.2577239, -0.2158523,
+                -0.2210698,
+            ],
+        ),
+        (
+            3,
+            [
+                0.4307656, -0.3876055, -0.6967408, -0.2815847, 0.6642114, 1.4343697, 1.3942022,
+                1.0060669,
+            ],
+        ),
+        (
+            7,
+            [
+                0.9605133, 0.9020734, 0.3198995, -0.4020784, -0.5187583, 0.0450568, 0.8557505,
+                1.379351,
+            ],
+        ),
     ];
     for (row, expected) in expected {
         for (found, expected) in found[row].iter().zip(expected) {
