@@ -50,7 +50,7 @@ pub struct Args {
     pub direction: Vec<String>,
     /// Take from each direction what it shares with this one
     #[arg(long, value_name = "NAME")]
-    pub without: Vec<String>,
+    pub orthogonal_to: Vec<String>,
     /// Layers that move, such as 0-3; all unless given
     #[arg(long, value_name = "RANGE")]
     pub layers: Option<Layers>,
@@ -143,7 +143,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
             (codes.ws, codes.names, codes.noise)
         }
         None => {
-            let styles = artist.styles(&artist.latents(&args.seeds.0)?)?;
+            let styles = artist.styles(&args.seeds.0)?;
             let names = args.seeds.0.iter().map(|seed| format!("seed {seed}")).collect();
             let ws = generator.truncate(&styles, args.psi, Some(args.cutoff))?;
             (ws, names, BTreeMap::new())

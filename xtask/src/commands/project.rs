@@ -14,15 +14,14 @@ use stylegan::projector::{
 };
 use stylegan::{Codes, fingerprint};
 
-use crate::drawing;
 use crate::failure::{Failure, OrFail};
 use crate::interrupt;
+use crate::labels::LabelArgs;
 use crate::model;
 use crate::output;
 use crate::picture::{self, Picture};
 use crate::printer::Printer;
 use crate::progress::Progress;
-use crate::seeds::Seeds;
 use crate::target;
 
 /// Frames of an animation, about.
@@ -56,10 +55,10 @@ pub struct Args {
     /// Leave the noise maps as the model has them; otherwise they are searched too
     #[arg(long)]
     pub keep_noise: bool,
-    /// Labels of the image, as indices such as 3 or 0,4; a model trained with --classes needs it
-    #[arg(long, value_name = "LIST")]
-    pub class: Option<Seeds>,
-    /// Seed of the search
+    /// Labels, of a model that takes some.
+    #[command(flatten)]
+    pub labels: LabelArgs,
+    /// Seed of the search, and of the label where none is typed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// The folder to write to: target.png, projection.png, codes.safetensors, projection.gif
@@ -132,9 +131,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         ));
     }
     printer.note("images are compared as they are: faces must be aligned as the model's are");
-    let label = drawing::label(args.class.as_ref(), config.mapping.label_dim)?;
-    let label =
-        label.map(|label| Tensor::new(label.as_slice(), &device)?.unsqueeze(0)).transpose()?;
+    let generator = model::open_generator(&path, &device)?;
+    let label = args.labels.of(&generator)?.of_seeds(&generator, &[args.seed], &device)?;
     let settings = ProjectionSettings {
         space: match args.space {
             Space::W => ProjectionSpace::W,

@@ -65,7 +65,7 @@ fn seeds_are_edited_in_rows() {
     let model = tiny_model(folder.path());
     let model = model.to_str().unwrap();
     let args = ["edit", "--model", model, "--seeds", "1-3", "--direction", "factor-1"];
-    let more = ["--without", "factor-0", "--strength", "-1,0,1,2", "--factor-layers", "2-4"];
+    let more = ["--orthogonal-to", "factor-0", "--strength", "-1,0,1,2", "--factor-layers", "2-4"];
     let written = lines(folder.path(), args.iter().chain(&more));
     assert_eq!(written, ["out/edit-factor-1-without-factor-0.png"]);
     assert_eq!(size(&folder.path().join(&written[0])), (4 * 16, 3 * 16));
@@ -110,7 +110,10 @@ fn bad_input_is_the_users_mistake_and_leaves_nothing() {
     refused(&edit(&["--codes", &model]), &["holds no codes", "stylegan.codes.model"]);
     refused(&edit(&["--labelled", "out/codes.safetensors"]), &["have no labels"]);
     refused(&edit(&["--directions", &model]), &["has shape", "8 components"]);
-    refused(&edit(&["--direction", "factor-1", "--without", "factor-1"]), &["nothing is left"]);
+    refused(
+        &edit(&["--direction", "factor-1", "--orthogonal-to", "factor-1"]),
+        &["nothing is left"],
+    );
 
     // Codes of a model of the same shape, with other weights.
     let other = folder.join("other");

@@ -54,14 +54,14 @@ pub fn resolve(
     if wanted.is_empty() {
         wanted = known
             .names()
-            .filter(|name| !args.without.contains(&(*name).to_owned()))
+            .filter(|name| !args.orthogonal_to.contains(&(*name).to_owned()))
             .map(str::to_owned)
             .collect();
     }
     if wanted.is_empty() {
         wanted = (0..SHOWN.min(w_dim)).map(|factor| format!("{FACTOR}{factor}")).collect();
     }
-    let named: Vec<&String> = wanted.iter().chain(&args.without).collect();
+    let named: Vec<&String> = wanted.iter().chain(&args.orthogonal_to).collect();
     if named.iter().any(|name| factor(name).is_some()) {
         let range = args.factor_layers.as_ref().or(args.layers.as_ref());
         let factors =
@@ -75,7 +75,7 @@ pub fn resolve(
         }
     }
     let get = |name: &String| known.get(name).cloned().map_err(edit_failure);
-    let others = args.without.iter().map(get).collect::<Result<Vec<_>, _>>()?;
+    let others = args.orthogonal_to.iter().map(get).collect::<Result<Vec<_>, _>>()?;
     wanted
         .iter()
         .map(|name| {
@@ -84,7 +84,7 @@ pub fn resolve(
                 return Ok((name.clone(), direction));
             }
             let rest = conditional(&direction, &others).map_err(edit_failure)?;
-            Ok((format!("{name}-without-{}", args.without.join("-")), rest))
+            Ok((format!("{name}-without-{}", args.orthogonal_to.join("-")), rest))
         })
         .collect()
 }
@@ -124,7 +124,7 @@ fn of_table(path: &Path, artist: &Artist) -> Result<Labelled, Failure> {
         Failure::user(format!("`{}`: {problem}", path.display()))
             .hint("the first line is like seed,smile,hat, and each further one like 17,1,0")
     })?;
-    let w = artist.styles(&artist.latents(&seeds)?)?.mean(1)?;
+    let w = artist.styles(&seeds)?.mean(1)?;
     Ok(Labelled { w, names, labels })
 }
 
@@ -200,7 +200,7 @@ pub fn edit_failure(error: EditError) -> Failure {
             "layers are counted from 0, two for each resolution; `cargo xtask inspect` lists them"
         }
         EditError::Shape { .. } => "directions belong to the model that they were found in",
-        EditError::NothingLeft => "leave one of --without away",
+        EditError::NothingLeft => "leave one of --orthogonal-to away",
         EditError::Tensor(_) => return Failure::program(error),
         _ => "add --help to see what the command takes",
     };
