@@ -33,12 +33,12 @@ impl ColorMaps {
                 }
                 continue;
             }
-            for i in 0..channels {
+            for (i, own_row) in map.iter().enumerate().take(channels) {
                 let inside = |j: usize| i < 3 && j < 3;
                 let own = |j: usize| f64::from(u8::from(i == j));
-                let row = (0..channels).map(|j| if inside(j) { map[i][j] } else { own(j) });
+                let row = (0..channels).map(|j| if inside(j) { own_row[j] } else { own(j) });
                 matrix.extend(row.map(|value| value as f32));
-                offset.push(if i < 3 { map[i][3] as f32 } else { 0.0 });
+                offset.push(if i < 3 { own_row[3] as f32 } else { 0.0 });
             }
         }
         let n = maps.len();

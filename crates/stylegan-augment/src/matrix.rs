@@ -55,8 +55,8 @@ pub(crate) fn about_grey(along: f64, across: f64, angle: f64) -> Matrix<4> {
     let axis = 1.0 / 3f64.sqrt();
     let (sine, cosine) = angle.sin_cos();
     let mut result = identity();
-    for i in 0..3 {
-        for j in 0..3 {
+    for (i, row) in result.iter_mut().enumerate().take(3) {
+        for (j, value) in row.iter_mut().enumerate().take(3) {
             let parallel = axis * axis;
             let own = f64::from(u8::from(i == j));
             // The vector product with the axis: +1, 0 or -1 times its component.
@@ -65,7 +65,7 @@ pub(crate) fn about_grey(along: f64, across: f64, angle: f64) -> Matrix<4> {
                 2 => axis,
                 _ => 0.0,
             };
-            result[i][j] = along * parallel + across * (cosine * (own - parallel) + sine * turned);
+            *value = along * parallel + across * (cosine * (own - parallel) + sine * turned);
         }
     }
     result
