@@ -10,6 +10,7 @@ macro_rules! pages {
 
 pages! {
     Project: "../README.md",
+    Augment: "../crates/stylegan-augment/README.md",
     Checkpoint: "../crates/stylegan-checkpoint/README.md",
     Discriminator: "../crates/stylegan-discriminator/README.md",
     Facade: "../crates/stylegan/README.md",

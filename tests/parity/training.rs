@@ -55,6 +55,7 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
         r2_gamma: 0.0,
         mixing_probability: 0.0,
         noise: None,
+        augment: Default::default(),
         seed: 0,
     };
     let adam = &config["adam"];

@@ -43,6 +43,7 @@ fn found(told: bool, weight: f64) -> Found {
         r2_gamma: 0.0,
         mixing_probability: 0.0,
         noise: None,
+        augment: Default::default(),
         seed: 0,
     };
     let labels = Tensor::new(&LABELS, &Device::Cpu).unwrap();

@@ -1,7 +1,8 @@
-//! Training runs from end to end: resume, kill, parts of batches, trouble.
+//! Training runs from end to end: resume, kill, parts of batches, augmentation, trouble.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod augment;
 mod kill;
 mod labels;
 mod measuring;

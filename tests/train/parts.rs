@@ -27,6 +27,7 @@ fn accumulated_gradients_are_those_of_the_whole_batch() {
         r2_gamma: 0.5,
         mixing_probability: 0.0,
         noise: None,
+        augment: Default::default(),
         seed: 0,
     };
     let reals = synthetic("reals", (8, 3, 16, 16), 0.0, 0.5);

@@ -49,6 +49,10 @@ pub enum Command {
     TrainPsp(Box<commands::train_psp::Args>),
     /// Encode images: codes, reconstructions, several outputs for one input
     Encode(commands::encode::Args),
+    /// Find the latent code of an image
+    Project(commands::project::Args),
+    /// Change images along directions: of classifiers, of class means, of the weights
+    Edit(commands::edit::Args),
     /// Convert another program's checkpoint to a model of this project; nothing in it is run
     Import(commands::import::Args),
     /// Write a model as ONNX, PyTorch or numpy files
@@ -102,6 +106,8 @@ impl Cli {
             Command::Truncate(args) => commands::truncate::run(args, printer),
             Command::TrainPsp(args) => commands::train_psp::run(args, printer),
             Command::Encode(args) => commands::encode::run(args, printer),
+            Command::Project(args) => commands::project::run(args, printer),
+            Command::Edit(args) => commands::edit::run(args, printer),
             Command::Import(args) => commands::import::run(args, printer),
             Command::Export(args) => commands::export::run(args, printer),
             Command::Prepare(args) => commands::prepare::run(args, printer),

@@ -1,11 +1,13 @@
 //! What the drawing commands share: finding a model, turning seeds into styles, styles into
 //! pictures.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use clap::ValueEnum;
-use stylegan::{Generator, Noise, NoiseKind};
+use stylegan::{Generator, GeneratorConfig, Noise, NoiseKind};
 
 use crate::failure::Failure;
 use crate::labels::{LabelArgs, LabelChoice};
@@ -99,6 +101,34 @@ impl Artist {
         }
         let labels = args.labels.of(&generator)?;
         Ok(Self { generator, noise: args.noise, labels, lod, device })
+    }
+
+    /// The same with other noise maps in the places of the model's, by their names.
+    ///
+    /// # Errors
+    ///
+    /// When a map does not fit.
+    pub fn with_noise_maps(
+        mut self,
+        config: &GeneratorConfig,
+        mut tensors: BTreeMap<String, Tensor>,
+        maps: &BTreeMap<String, Tensor>,
+    ) -> Result<Self, Failure> {
+        for (name, map) in maps {
+            let fits = tensors.get(name).is_some_and(|own| own.shape() == map.shape());
+            if !fits {
+                let failure = Failure::user(format!(
+                    "the codes' noise map `{name}` fits no map of the model"
+                ));
+                return Err(failure.hint("use the codes with the model that they were made with"));
+            }
+            tensors.insert(name.clone(), map.clone());
+        }
+        let builder =
+            VarBuilder::from_tensors(tensors.into_iter().collect(), DType::F32, &self.device);
+        let labels = self.generator.labels().clone();
+        self.generator = Generator::new(config, builder)?.with_labels(labels);
+        Ok(self)
     }
 
     /// The generator.

@@ -10,6 +10,7 @@ mod drawing;
 mod evaluating;
 mod failure;
 mod images;
+mod interrupt;
 mod labels;
 mod model;
 mod output;
@@ -17,6 +18,7 @@ mod picture;
 mod printer;
 mod progress;
 mod seeds;
+mod target;
 mod tidy;
 mod weights;
 

@@ -1,11 +1,12 @@
 //! Finding models: the file a path means, or the newest run's.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use candle_core::Device;
-use stylegan::Generator;
+use candle_core::{Device, Tensor};
+use stylegan::{Generator, GeneratorConfig};
 use stylegan_checkpoint::Snapshots;
 use stylegan_trainer::config::TrainConfig;
 
@@ -20,6 +21,9 @@ pub const GENERATOR: &str = "generator-ema.safetensors";
 
 /// An encoder and its decoder, in a snapshot.
 pub const PSP: &str = "psp.safetensors";
+/// What helps whoever named a file without a generator.
+const NAMES: &str = "`cargo xtask inspect FILE` shows what a file holds; a generator's name is \
+     generator.safetensors or generator-ema.safetensors";
 
 /// A run's folder of snapshots.
 const SNAPSHOTS: &str = "snapshots";
@@ -120,16 +124,23 @@ pub fn level_of_detail(path: &Path) -> Result<f64, Failure> {
     Ok(images.zip(schedule).map_or(0.0, |(images, schedule)| schedule.at(images).lod))
 }
 
+/// Reads a generator's configuration and tensors.
+///
+/// # Errors
+///
+/// When the file is damaged, or not a generator.
+pub fn read_generator(
+    path: &Path,
+    device: &Device,
+) -> Result<(GeneratorConfig, BTreeMap<String, Tensor>), Failure> {
+    stylegan::read_generator(path, device).or_user().map_err(|failure| failure.hint(NAMES))
+}
+
 /// Opens a generator.
 ///
 /// # Errors
 ///
 /// When the file is damaged, or not a generator.
 pub fn open_generator(path: &Path, device: &Device) -> Result<Generator, Failure> {
-    stylegan::load_generator(path, device).or_user().map_err(|failure| {
-        failure.hint(
-            "`cargo xtask inspect FILE` shows what a file holds; a generator's name is \
-                      generator.safetensors or generator-ema.safetensors",
-        )
-    })
+    stylegan::load_generator(path, device).or_user().map_err(|failure| failure.hint(NAMES))
 }

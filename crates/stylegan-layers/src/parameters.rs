@@ -59,6 +59,14 @@ impl Parameters {
         self.with_backend(Creating(self.0.clone()))
     }
 
+    /// A builder over existing parameters that tracks no gradient of those that `frozen` names; the storage is shared.
+    pub fn partly_frozen_builder(
+        &self,
+        frozen: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> VarBuilder<'static> {
+        self.with_backend(PartlyFrozen { store: self.0.clone(), frozen: Box::new(frozen) })
+    }
+
     /// A builder over existing parameters that tracks no gradient; the storage is shared.
     pub fn frozen_builder(&self) -> VarBuilder<'static> {
         self.with_backend(Frozen(self.0.clone()))
@@ -224,5 +232,30 @@ impl SimpleBackend for Frozen {
 
     fn contains_tensor(&self, name: &str) -> bool {
         self.0.read().contains_key(name)
+    }
+}
+
+struct PartlyFrozen {
+    store: Arc<Store>,
+    frozen: Box<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl SimpleBackend for PartlyFrozen {
+    fn get(&self, s: Shape, name: &str, _: Init, _: DType, _: &Device) -> Result<Tensor> {
+        match self.store.read().get(name) {
+            Some(var) => checked(name, var, &s, !(self.frozen)(name)),
+            None => bail!("there is no parameter named {name}"),
+        }
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        match self.store.read().get(name) {
+            Some(var) => checked(name, var, var.shape(), !(self.frozen)(name)),
+            None => bail!("there is no parameter named {name}"),
+        }
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.store.read().contains_key(name)
     }
 }

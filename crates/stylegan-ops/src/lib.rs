@@ -6,6 +6,7 @@
 //! candle's backward pass is of first order. For losses that contain a gradient with respect to the input (R1, gradient
 //! penalty, path length), the vector-Jacobian products of the operations are public functions, differentiable in turn.
 
+mod affine_warp;
 mod batch_norm;
 mod bias_act;
 mod blur;
@@ -34,6 +35,7 @@ mod scale_channels;
 mod upfirdn2d;
 mod vectorized;
 
+pub use affine_warp::{Affine, AffineWarps, SYM6, affine_warp, affine_warp_vjp};
 pub use batch_norm::{BatchStatistics, batch_norm, batch_statistics};
 pub use bias_act::bias_act;
 pub use blur::blur;

@@ -18,6 +18,7 @@
 
 use serde::{Deserialize, Serialize};
 
+mod augment;
 mod error;
 mod layers;
 mod networks;
@@ -25,6 +26,7 @@ mod presets;
 mod sections;
 mod validate;
 
+pub use augment::{AugmentMode, AugmentSection};
 pub use error::ConfigError;
 pub use presets::{Architecture, PRESETS};
 pub use sections::{
@@ -49,6 +51,8 @@ pub struct TrainConfig {
     pub discriminator: DiscriminatorSection,
     /// The losses.
     pub loss: LossSection,
+    /// Changes to what the discriminator sees.
+    pub augment: AugmentSection,
     /// What changes with the images seen.
     pub schedule: ScheduleSection,
     /// Adam.

@@ -27,6 +27,8 @@ const MIXING_LATENT: u32 = 0x101;
 const MIXING: u32 = 0x102;
 const INTERPOLATION: u32 = 0x103;
 const IMAGE_NOISE: u32 = 0x104;
+/// And those after it: two for each batch that is augmented.
+const AUGMENTATION: u32 = 0x110;
 
 /// Set in the numbers of a part's step of regularisation.
 const REGULARIZATION: u64 = 0x8000;
@@ -78,6 +80,11 @@ impl Draws {
         device: &Device,
     ) -> Result<Tensor> {
         self.stream(IMAGE_NOISE).normal(shape, device)
+    }
+
+    /// Where the numbers of a step's augmentations come from: one stream for each batch of images that is shown to the discriminator.
+    pub fn augmentation(&self, batch: u32) -> Stream {
+        self.stream(AUGMENTATION + 2 * batch)
     }
 
     /// Fresh noise maps.

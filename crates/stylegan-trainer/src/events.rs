@@ -112,6 +112,10 @@ pub struct Progress {
     pub penalty: f64,
     /// The running mean of path lengths; 0 without that regularisation.
     pub path_length: f64,
+    /// The probability of each transformation of the augmentation pipeline; 0 without it.
+    pub augment_p: f64,
+    /// The mean sign of the scores of real images: towards 1 the discriminator knows them by heart.
+    pub r_t: f64,
     /// Steps skipped so far, because a gradient was not finite.
     pub skipped: u64,
     /// Real images a second.

@@ -1,5 +1,6 @@
 //! Training: composition of the networks, the data, the losses and the schedule into runs.
 
+mod augment;
 mod draws;
 mod gradients;
 mod networks;
@@ -22,10 +23,12 @@ pub mod psp;
 pub mod run_dir;
 pub mod tensorboard;
 
+pub use augment::Augment;
 pub use draws::{Draws, Half};
 pub use gradients::Gradients;
 pub use networks::Networks;
 pub use regularization::{PathLengthStep, PenaltyStep};
 pub use step::{ClassTerm, DiscriminatorStep, GeneratorStep, StepPosition, StepSettings};
+pub use stylegan_augment::{AdaHeuristic, AdaPipeline, AdaState, DiffAugment};
 pub use stylegan_losses::PathLength;
 pub use training::{InitFrom, Scheduled, SnapshotMetric, Taken, TrainError, Training};

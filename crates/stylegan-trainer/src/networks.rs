@@ -47,6 +47,20 @@ impl Networks {
         )
     }
 
+    /// Keeps the discriminator's parameters that `frozen` names as they are: they get no gradient, and cost none.
+    ///
+    /// # Errors
+    /// A configuration that is not that of the parameters.
+    pub fn freeze_discriminator(
+        &mut self,
+        discriminator: &DiscriminatorConfig,
+        frozen: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Result<()> {
+        let builder = self.discriminator_parameters.partly_frozen_builder(frozen);
+        self.discriminator = Discriminator::new(discriminator, builder)?;
+        Ok(())
+    }
+
     /// Networks over existing parameters; the average begins as a copy of the generator.
     pub fn from_parameters(
         generator: &GeneratorConfig,

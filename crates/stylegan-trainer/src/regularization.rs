@@ -52,12 +52,12 @@ impl StepSettings {
         labels: Option<&Tensor>,
         at: StepPosition,
     ) -> Result<PenaltyStep> {
-        let critic = self.critic(networks, labels, at.lod);
+        let draws = Draws::new(self.seed, at.step, Half::Discriminator, at.part).regularization();
+        let critic = self.critic(networks, labels, at.lod, draws);
         let half_norms = |images: &Tensor, origin: Origin, gamma: f64| {
             let (_, gradient) = critic.judge_with_gradient(images, origin)?;
             squared_norms(&gradient)?.mean_all()?.affine(0.5 * gamma, 0.0)
         };
-        let draws = Draws::new(self.seed, at.step, Half::Discriminator, at.part).regularization();
         let mut penalty = Tensor::zeros((), reals.dtype(), reals.device())?;
         if self.r1_gamma != 0.0 {
             penalty = (penalty + half_norms(&reals.detach(), Origin::Real, self.r1_gamma)?)?;

@@ -1,12 +1,16 @@
 //! One training step of each network: losses and gradients, no update.
 
+use std::cell::Cell;
+
 use candle_core::{Result, Tensor};
 use stylegan::{Discriminator, Generator, Noise, NoiseKind, Scores, mix};
+use stylegan_augment::Augmentation;
 use stylegan_losses::{
     ClassLoss, Critic, DiscriminatorLoss, DiscriminatorObjective, GeneratorLoss, Judgement, Origin,
 };
 use stylegan_ops::in_pool;
 
+use crate::augment::Augment;
 use crate::draws::{Draws, Half};
 use crate::gradients::Gradients;
 use crate::networks::Networks;
@@ -28,6 +32,8 @@ pub struct StepSettings {
     pub mixing_probability: f64,
     /// The noise inputs in training; `None` for the constant maps.
     pub noise: Option<NoiseKind>,
+    /// What the discriminator sees instead of images.
+    pub augment: Augment,
     /// The run's seed.
     pub seed: u64,
 }
@@ -78,6 +84,8 @@ pub struct DiscriminatorStep {
     pub loss: f64,
     /// The mean score of the real images.
     pub real_score: f64,
+    /// The mean sign of the scores of the real images.
+    pub real_sign: f64,
     /// The mean score of the generated images.
     pub fake_score: f64,
     /// The penalties' share of the loss.
@@ -98,15 +106,19 @@ pub struct GeneratorStep {
     pub w: Tensor,
 }
 
-/// A discriminator at a level of detail as the losses see it.
+/// A discriminator at a level of detail, behind the augmentation, as the losses see it.
 pub(crate) struct NetworkCritic<'a> {
-    pub(crate) network: &'a Discriminator,
-    pub(crate) lod: f64,
+    network: &'a Discriminator,
+    lod: f64,
     /// The labels of the real images; those of the generated ones too, where the generator is told labels.
-    pub(crate) labels: Option<&'a Tensor>,
+    labels: Option<&'a Tensor>,
     /// Whether it is.
-    pub(crate) conditional: bool,
-    pub(crate) class: ClassTerm,
+    conditional: bool,
+    class: ClassTerm,
+    augment: Augment,
+    draws: Draws,
+    /// Batches shown so far: each is augmented with numbers of its own.
+    shown: Cell<u32>,
 }
 
 impl NetworkCritic<'_> {
@@ -114,19 +126,30 @@ impl NetworkCritic<'_> {
         let known = self.labels.filter(|_| origin == Origin::Real || self.conditional);
         Ok(Judgement { own_loss: self.class.evaluate(&found, known)?, scores: found.score })
     }
+
+    fn augmentation(&self, x: &Tensor) -> Result<Augmentation> {
+        let batch = self.shown.get();
+        self.shown.set(batch + 1);
+        self.augment.draw(x, self.draws.augmentation(batch))
+    }
 }
 
 impl Critic for NetworkCritic<'_> {
     fn judge(&self, x: &Tensor, origin: Origin) -> Result<Judgement> {
-        self.judgement(self.network.forward_native(x, self.lod, self.labels)?, origin)
+        let x = self.augmentation(x)?.forward(x)?;
+        self.judgement(self.network.forward_native(&x, self.lod, self.labels)?, origin)
     }
 
     /// The official gradients are taken at full resolution, where each pixel of a smaller image
     /// is repeated `4^k` times and has a `4^k`-th of its gradient, so that squares sum to a
     /// `4^k`-th: the gradient is scaled by `2^-k`.
+    ///
+    /// The gradient is that with respect to the images before they were augmented.
     fn judge_with_gradient(&self, x: &Tensor, origin: Origin) -> Result<(Judgement, Tensor)> {
-        let (scores, tape) = self.network.forward_native_with_vjp(x, self.lod, self.labels)?;
-        let gradient = tape.input_gradient(&scores.score.ones_like()?)?;
+        let augmentation = self.augmentation(x)?;
+        let x = augmentation.forward(x)?;
+        let (scores, tape) = self.network.forward_native_with_vjp(&x, self.lod, self.labels)?;
+        let gradient = augmentation.vjp(&tape.input_gradient(&scores.score.ones_like()?)?)?;
         let pyramid = self.network.pyramid();
         let halvings = (self.lod.floor() as i32).min(pyramid.blocks() as i32 - 1);
         let gradient =
@@ -163,7 +186,7 @@ impl StepSettings {
         at: StepPosition,
     ) -> Result<DiscriminatorStep> {
         let (fakes, w) = self.images(&networks.frozen_generator, z, labels, draws, at.lod)?;
-        let critic = self.critic(networks, labels, at.lod);
+        let critic = self.critic(networks, labels, at.lod, *draws);
         let objective = DiscriminatorObjective {
             loss: self.discriminator_loss,
             r1_gamma: self.r1_gamma,
@@ -178,6 +201,7 @@ impl StepSettings {
         Ok(DiscriminatorStep {
             loss: scalar(&result.loss)?,
             real_score: scalar(&result.real_scores.mean_all()?)?,
+            real_sign: scalar(&result.real_scores.sign()?.mean_all()?)?,
             fake_score: scalar(&result.fake_scores.mean_all()?)?,
             penalty: scalar(&result.penalty.mean_all()?)?,
             gradients,
@@ -211,6 +235,7 @@ impl StepSettings {
         at: StepPosition,
     ) -> Result<GeneratorStep> {
         let (fakes, w) = self.images(&networks.generator, z, labels, draws, at.lod)?;
+        let fakes = self.augment.draw(&fakes, draws.augmentation(0))?.forward(&fakes)?;
         let found = networks.frozen_discriminator.forward_native(&fakes, at.lod, labels)?;
         let mut loss = self.generator_loss.evaluate(&found.score)?;
         let known = labels.filter(|_| networks.generator.is_conditional());
@@ -268,10 +293,12 @@ impl StepSettings {
         networks: &'a Networks,
         labels: Option<&'a Tensor>,
         lod: f64,
+        draws: Draws,
     ) -> NetworkCritic<'a> {
         let conditional = networks.generator.is_conditional();
-        let network = &networks.discriminator;
-        NetworkCritic { network, lod, labels, conditional, class: self.class }
+        let (network, class, augment) = (&networks.discriminator, self.class, self.augment);
+        let shown = Cell::new(0);
+        NetworkCritic { network, lod, labels, conditional, class, augment, draws, shown }
     }
 
     pub(crate) fn z_dim(&self, networks: &Networks) -> usize {

@@ -81,12 +81,17 @@ impl Training {
         config.validate()?;
         check_images(&config, dataset.as_ref())?;
         let label_dim = labels::label_dim(&config, dataset.as_ref())?;
-        let networks = Networks::new(
+        let discriminator = config.discriminator_config(label_dim);
+        let mut networks = Networks::new(
             &config.generator_config(label_dim),
-            &config.discriminator_config(label_dim),
+            &discriminator,
             config.run.seed,
             device,
         )?;
+        if config.discriminator.freeze_blocks > 0 {
+            let frozen = config.clone();
+            networks.freeze_discriminator(&discriminator, move |name| frozen.is_frozen(name))?;
+        }
         let loader_config = LoaderConfig {
             seed: config.run.seed,
             mirror: config.data.mirror,
@@ -101,7 +106,7 @@ impl Training {
             networks,
             generator_optimizer: Adam::new(config.adam(Half::Generator)),
             discriminator_optimizer: Adam::new(config.adam(Half::Discriminator)),
-            position: Position::new(dataset.fingerprint()),
+            position: Position::new(dataset.fingerprint(), config.augment.p),
             warnings: dataset.warnings(),
             loader: Loader::new(dataset, loader_config)?,
             recorder: Recorder::default(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use stylegan_checkpoint::CheckpointError;
 use stylegan_layers::{Parameters, shapes_of};
@@ -89,6 +89,28 @@ pub fn save_generator(
 /// # Errors
 /// If the file cannot be read, is truncated, or is not a generator of this project.
 pub fn load_generator(path: &Path, device: &Device) -> Result<Generator, ModelError> {
+    let (config, tensors, labels) = read(path, device)?;
+    let tensors = tensors.into_iter().collect();
+    let built = Generator::new(&config, VarBuilder::from_tensors(tensors, DType::F32, device));
+    let generator = built.map_err(|source| ModelError::Build { path: path.to_owned(), source })?;
+    Ok(generator.with_labels(labels))
+}
+
+/// Reads a generator's configuration and tensors without building it: for whoever looks into weights, or replaces some.
+///
+/// # Errors
+/// As [`load_generator`].
+pub fn read_generator(
+    path: &Path,
+    device: &Device,
+) -> Result<(GeneratorConfig, BTreeMap<String, Tensor>), ModelError> {
+    read(path, device).map(|(config, tensors, _)| (config, tensors))
+}
+
+/// What a generator's file holds: its configuration, its tensors, what its labels stand for.
+type Contents = (GeneratorConfig, BTreeMap<String, Tensor>, Labels);
+
+fn read(path: &Path, device: &Device) -> Result<Contents, ModelError> {
     let built = |source| ModelError::Build { path: path.to_owned(), source };
     let checkpoint = stylegan_checkpoint::load_on(path, device)?;
     let config = config_of(path, &checkpoint.metadata)?;
@@ -99,9 +121,28 @@ pub fn load_generator(path: &Path, device: &Device) -> Result<Generator, ModelEr
             .map_err(|source| ModelError::Config { path: path.to_owned(), source })?,
         None => Labels::default(),
     };
-    let tensors = checkpoint.tensors.into_iter().collect();
-    let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
-    Ok(Generator::new(&config, vb).map_err(built)?.with_labels(labels))
+    Ok((config, checkpoint.tensors, labels))
+}
+
+/// A generator's fingerprint: 16 digits that follow from the names and values of its tensors, noise maps left out (FNV-1a). Codes know their model by
+/// it, whatever the model's file is called.
+///
+/// # Errors
+/// Tensors that cannot be read.
+pub fn fingerprint(tensors: &BTreeMap<String, Tensor>) -> candle_core::Result<String> {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for (name, tensor) in tensors.iter().filter(|(name, _)| !name.ends_with("noise.const")) {
+        add(name.as_bytes());
+        for value in tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()? {
+            add(&value.to_le_bytes());
+        }
+    }
+    Ok(format!("{hash:016x}"))
 }
 
 /// The generator's configuration in a file's metadata.

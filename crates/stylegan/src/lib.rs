@@ -18,19 +18,28 @@
 //! # }
 //! ```
 //!
-//! A trained generator is opened from one file with [`load_generator`].
+//! A trained generator is opened from one file with [`load_generator`]. [`projector`] finds the code of an image, [`editing`] directions in which
+//! codes are changed, and [`Codes`] keeps codes in a file.
 
+mod codes;
 mod config;
 mod file;
 mod generator;
 mod labels;
 mod latents;
 
+pub mod editing;
+pub mod projector;
+
 #[cfg(test)]
 mod tests;
 
+pub use codes::{Codes, CodesError};
 pub use config::GeneratorConfig;
-pub use file::{ModelError, generator_metadata, labels_metadata, load_generator, save_generator};
+pub use file::{
+    ModelError, fingerprint, generator_metadata, labels_metadata, load_generator, read_generator,
+    save_generator,
+};
 pub use generator::{GenerateOptions, Generator};
 pub use labels::Labels;
 pub use latents::{latents, lerp, slerp};

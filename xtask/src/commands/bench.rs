@@ -218,6 +218,7 @@ impl Bench {
                 r2_gamma: 0.0,
                 mixing_probability: 0.9,
                 noise: Some(NoiseKind::Gaussian),
+                augment: Default::default(),
                 seed: 0,
             },
             generator_adam: Adam::new(AdamConfig::default()),

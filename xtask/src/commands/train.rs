@@ -6,7 +6,6 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Device;
 use serde::Serialize;
@@ -18,14 +17,12 @@ use stylegan_trainer::{InitFrom, Scheduled, Taken, TrainError, Training};
 
 use crate::evaluating::DistanceArgs;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::model;
 use crate::printer::Printer;
 use crate::progress::{Progress, duration};
 use settings::{Place, Settings};
 use watch::Watch;
-
-/// The exit code of a process that a second Ctrl-C ends at once, as shells have it.
-const INTERRUPTED: i32 = 130;
 
 /// What was typed.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -86,6 +83,9 @@ pub struct Args {
     /// The network under its distance.
     #[command(flatten)]
     pub distance: DistanceArgs,
+    /// Keep the weights of so many blocks of the discriminator as they are in that model, from the full resolution on
+    #[arg(long, value_name = "BLOCKS", requires = "init_from")]
+    pub freeze_d: Option<usize>,
     /// Print the resolved configuration, and train nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -171,7 +171,10 @@ fn train(
         None => {}
     }
     training.measure(measured).map_err(train_failure)?;
-    let stop = stop_on_ctrl_c(printer)?;
+    let stop = interrupt::on_ctrl_c(
+        printer,
+        "stopping after this step; Ctrl-C again to end at once, without a snapshot",
+    )?;
     let mut watch = Watch::new(printer, stop.clone());
     let finished = training.run(&mut watch, &stop).map_err(train_failure);
     let (snapshot, printed) = watch.close();
@@ -200,19 +203,6 @@ fn open(config: &TrainConfig, printer: Printer) -> Result<Arc<dyn Dataset>, Fail
 }
 
 /// A flag that Ctrl-C sets. A second Ctrl-C ends the process: snapshots appear whole or not at all.
-fn stop_on_ctrl_c(printer: Printer) -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
-        }
-        printer.note("stopping after this step; Ctrl-C again to end at once, without a snapshot");
-    })
-    .map_err(Failure::program)?;
-    Ok(stop)
-}
-
 fn report(finished: &Finished, model: Option<PathBuf>, printer: Printer) -> Result<(), Failure> {
     let Finished { run, images, stopped, time } = finished;
     let kimg = *images as f64 / 1000.0;

@@ -5,6 +5,7 @@
 mod arguments;
 mod data;
 mod drawing;
+mod editing;
 mod encoding;
 mod evaluating;
 mod folders;

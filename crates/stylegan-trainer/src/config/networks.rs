@@ -76,6 +76,12 @@ impl TrainConfig {
         }
     }
 
+    /// Whether a parameter of the discriminator stays as it is.
+    pub fn is_frozen(&self, name: &str) -> bool {
+        (0..self.discriminator.freeze_blocks)
+            .any(|block| name.starts_with(&format!("b{}.", self.network.resolution >> block)))
+    }
+
     /// The schedule.
     ///
     /// # Errors

@@ -6,9 +6,9 @@ use stylegan_progressive::{ByResolution, ScheduleConfig};
 
 use super::layers::most_like;
 use super::{
-    AverageSection, ConfigError, DataSection, DiscriminatorLossKind, DiscriminatorSection,
-    GeneratorSection, LossSection, NetworkGeneration, NetworkSection, OptimizerSection, RunSection,
-    ScheduleSection, TrainConfig, TrainingNoise,
+    AugmentSection, AverageSection, ConfigError, DataSection, DiscriminatorLossKind,
+    DiscriminatorSection, GeneratorSection, LossSection, NetworkGeneration, NetworkSection,
+    OptimizerSection, RunSection, ScheduleSection, TrainConfig, TrainingNoise,
 };
 
 mod stylegan2;
@@ -204,6 +204,7 @@ fn official() -> TrainConfig {
             mbstd_group_size: 4,
             mbstd_features: 1,
             label_head: LabelHead::Switch,
+            freeze_blocks: 0,
         },
         loss: LossSection {
             generator: GeneratorLoss::NonSaturating,
@@ -246,6 +247,7 @@ fn official() -> TrainConfig {
             reset_at_new_lod: true,
             learning_rate_at: schedule.learning_rate_at,
         },
+        augment: AugmentSection::default(),
         average: AverageSection { half_life_kimg: 10.0, rampup: 0.0, decay: 0.0 },
     }
 }

@@ -152,6 +152,8 @@ pub struct DiscriminatorSection {
     pub mbstd_features: usize,
     /// What is done with labels.
     pub label_head: LabelHead,
+    /// Blocks whose weights stay as they are, counted from the full resolution, *freezed*: for training that begins with another model.
+    pub freeze_blocks: usize,
 }
 
 /// `[loss]`.

@@ -52,6 +52,12 @@ impl TrainConfig {
             let problem = format!("leaves no feature map at {0}x{0}", n.resolution);
             return Err(invalid("network.fmap_base", problem));
         }
+        let (freeze, blocks) =
+            (self.discriminator.freeze_blocks, n.resolution.ilog2() as usize - 1);
+        if freeze >= blocks {
+            let problem = format!("is {freeze}; of {blocks} blocks, at least one must learn");
+            return Err(invalid("discriminator.freeze_blocks", problem));
+        }
         at_least_one("discriminator.mbstd_features", self.discriminator.mbstd_features)?;
         for stage in [0, 1] {
             let width = maps.of_stage(stage);
@@ -110,6 +116,11 @@ impl TrainConfig {
                 return Err(invalid(key, format!("is {decay}; it must be from 0 to below 1")));
             }
         }
+        let a = &self.augment;
+        between("augment.p", a.p, 0.0, 1.0)?;
+        between("augment.target", a.target, -1.0, 1.0)?;
+        at_least_one("augment.interval", a.interval as usize)?;
+        positive("augment.speed_kimg", a.speed_kimg)?;
         positive("optimizer.epsilon", o.epsilon)?;
         positive("optimizer.noise_rate", o.noise_rate)?;
         positive("run.total_kimg", r.total_kimg)?;

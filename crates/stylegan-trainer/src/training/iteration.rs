@@ -8,7 +8,9 @@ use stylegan_progressive::State;
 use super::lazy::skipped;
 use super::parts::{Part, by_parts};
 use super::{MAX_ROLLBACKS, TrainError, Training};
+use crate::augment::Augment;
 use crate::average;
+use crate::config::AugmentMode;
 use crate::draws::Half;
 use crate::events::{Event, Observer, Progress};
 use crate::gradients::Gradients;
@@ -21,6 +23,7 @@ pub(super) struct Means {
     generator_loss: f64,
     discriminator_loss: f64,
     real_score: f64,
+    real_sign: f64,
     fake_score: f64,
     pub(super) penalty: f64,
 }
@@ -62,6 +65,7 @@ impl Training {
         let second = skipped(outcome).or(self.lazy_generator(&batch, &parts, state)?);
         self.position.step += 1;
         self.position.images += state.minibatch as u64;
+        self.adapt(means.real_sign, state.minibatch);
         if self.count_skips(first.or(second), observer)? {
             return Ok(None);
         }
@@ -78,6 +82,8 @@ impl Training {
             fake_score: means.fake_score,
             penalty: means.penalty,
             path_length: f64::from(self.position.path_length_mean),
+            augment_p: self.augmentation_probability(),
+            r_t: means.real_sign,
             skipped: self.position.skipped,
             images_per_second: 0.0,
             seconds: 0.0,
@@ -98,7 +104,30 @@ impl Training {
             r2_gamma,
             mixing_probability: self.config.generator.mixing_probability,
             noise: self.config.generator.training_noise.kind(),
+            augment: self.augment(),
             seed: self.position.seed(self.config.run.seed),
+        }
+    }
+
+    /// The augmentation of this step.
+    fn augment(&self) -> Augment {
+        self.config.augment.at(self.augmentation_probability())
+    }
+
+    /// The probability of each transformation of the pipeline in this step; 0 without it.
+    fn augmentation_probability(&self) -> f64 {
+        match self.config.augment.mode {
+            AugmentMode::None | AugmentMode::Diffaugment => 0.0,
+            AugmentMode::Fixed => self.config.augment.p,
+            AugmentMode::Ada => self.position.augment.p,
+        }
+    }
+
+    /// Lets the probability follow the mean sign of a step's `images` real scores.
+    fn adapt(&mut self, real_sign: f64, images: usize) {
+        if self.config.augment.mode == AugmentMode::Ada {
+            self.position.augment.count(real_sign, images as u64);
+            self.position.augment.adjust(&self.config.augment.heuristic(), self.position.step);
         }
     }
 
@@ -130,6 +159,7 @@ impl Training {
             gradients.accumulate(step.gradients, part.weight)?;
             means.discriminator_loss += step.loss * part.weight;
             means.real_score += step.real_score * part.weight;
+            means.real_sign += step.real_sign * part.weight;
             means.fake_score += step.fake_score * part.weight;
             means.penalty += step.penalty * part.weight;
             ws.push(step.w);

@@ -1,6 +1,7 @@
 //! Where in its course a run stands: everything of a run's state that is not a tensor.
 
 use serde::{Deserialize, Serialize};
+use stylegan_augment::AdaState;
 
 /// Counters from which, with the seed, everything else follows: the schedule, the order of the
 /// images, latents, noise.
@@ -31,6 +32,9 @@ pub(super) struct Position {
     /// The running mean of path lengths, of StyleGAN2's regularisation.
     #[serde(default)]
     pub path_length_mean: f32,
+    /// The probability of augmentation, and what it follows.
+    #[serde(default)]
+    pub augment: AdaState,
     /// Seconds of training, without interruptions.
     pub seconds: f64,
     /// The data set's fingerprint.
@@ -38,7 +42,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    pub(super) fn new(dataset: String) -> Self {
+    pub(super) fn new(dataset: String, p: f64) -> Self {
         Self {
             step: 0,
             images: 0,
@@ -51,6 +55,7 @@ impl Position {
             rollbacks: 0,
             rollbacks_in_a_row: 0,
             path_length_mean: 0.0,
+            augment: AdaState::new(p),
             seconds: 0.0,
             dataset,
         }

@@ -54,6 +54,7 @@ impl Recorder {
                 real_score: sum.real_score + progress.real_score,
                 fake_score: sum.fake_score + progress.fake_score,
                 penalty: sum.penalty + progress.penalty,
+                r_t: sum.r_t + progress.r_t,
                 ..progress.clone()
             },
         });
@@ -69,6 +70,7 @@ impl Recorder {
             real_score: sum.real_score / self.steps,
             fake_score: sum.fake_score / self.steps,
             penalty: sum.penalty / self.steps,
+            r_t: sum.r_t / self.steps,
             ..sum
         };
         (self.steps, self.started) = (0.0, None);
@@ -83,6 +85,8 @@ impl Recorder {
                 ("loss/path_length", mean.path_length),
                 ("score/real", mean.real_score),
                 ("score/fake", mean.fake_score),
+                ("augment/p", mean.augment_p),
+                ("augment/r_t", mean.r_t),
                 ("progress/lod", mean.lod),
                 ("progress/minibatch", mean.minibatch as f64),
                 ("progress/learning_rate", mean.learning_rate),

@@ -124,6 +124,9 @@ fn options(args: &Args, config: &mut TrainConfig) {
     if let Some(samples) = args.metric_samples {
         config.run.metric_samples = samples;
     }
+    if let Some(blocks) = args.freeze_d {
+        config.discriminator.freeze_blocks = blocks;
+    }
     config.data.skip_bad |= args.skip_bad;
     config.data.labels = (config.data.labels || args.classes) && !args.no_classes;
     config.data.mirror = (config.data.mirror || args.mirror) && !args.no_mirror;

@@ -165,6 +165,8 @@ mod tests {
             fake_score: -0.1,
             penalty: 0.01,
             path_length: 0.0,
+            augment_p: 0.0,
+            r_t: 0.0,
             skipped: 0,
             images_per_second: 210.4,
             seconds: 60.0,
