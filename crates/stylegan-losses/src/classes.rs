@@ -42,7 +42,11 @@ mod tests {
     use candle_core::Device;
     use stylegan_testkit::{Tolerance, gradcheck};
 
-    fn evaluate(loss: ClassLoss, logits: &[[f64; 3]], labels: &[[f64; 3]]) -> Result<Vec<f64>> {
+    fn evaluate<const N: usize, const M: usize>(
+        loss: ClassLoss,
+        logits: &[[f64; 3]; N],
+        labels: &[[f64; 3]; M],
+    ) -> Result<Vec<f64>> {
         let (logits, labels) =
             (Tensor::new(logits, &Device::Cpu)?, Tensor::new(labels, &Device::Cpu)?);
         loss.evaluate(&logits, &labels)?.to_vec1()
