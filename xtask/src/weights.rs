@@ -104,7 +104,7 @@ impl Published {
 /// Where an evaluation's networks come from.
 #[derive(clap::Args, Clone, Debug)]
 pub struct WeightsArgs {
-    /// Take a network's weights from a file: NAME=FILE, such as vgg16=vgg16.pth; may be repeated
+    /// Take a network's weights from a file: NAME=FILE, such as vgg16=vgg16.pth
     #[arg(long = "weights", value_name = "NAME=FILE", value_parser = pair)]
     pub files: Vec<(String, PathBuf)>,
     /// Run the protocol on networks of fixed random weights: the figures are labelled, and compare with
