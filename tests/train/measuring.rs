@@ -40,7 +40,7 @@ fn long() -> TrainConfig {
         "network.resolution=8",
         "network.fmap_max=4",
         "schedule.tick_kimg=1",
-        "schedule.minibatch=50",
+        "schedule.minibatch=40",
         "run.total_kimg=5",
         "run.snapshot_ticks=100",
         "run.keep_snapshots=1",
