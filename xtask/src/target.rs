@@ -29,7 +29,9 @@ pub fn read(
     let image = if found == size {
         image
     } else {
-        image.resize_to_fill(width as u32, height as u32, FilterType::Lanczos3)
+        let [left, top, across, down] = middle(found, size);
+        let (width, height) = (width as u32, height as u32);
+        image.crop_imm(left, top, across, down).resize_exact(width, height, FilterType::Lanczos3)
     };
     let bytes = match channels {
         1 => image.to_luma8().into_raw(),
@@ -39,6 +41,14 @@ pub fn read(
     let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
     let tensor = Tensor::from_vec(values, (1, height, width, channels), &Device::Cpu)?;
     Ok((tensor.permute((0, 3, 1, 2))?.contiguous()?, found))
+}
+
+/// The largest region in the middle of an image with the proportions of `size`: left, top, width, height. It is cut out before the
+/// resizing, so that nothing from beside it comes in.
+fn middle((height, width): (usize, usize), size: (usize, usize)) -> [u32; 4] {
+    let across = width.min(height * size.1 / size.0).max(1);
+    let down = height.min(width * size.0 / size.1).max(1);
+    [(width - across) / 2, (height - down) / 2, across, down].map(|pixels| pixels as u32)
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ mod tests {
         let labels = Tensor::new(&[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], &Device::Cpu)?;
         for loss in [ClassLoss::Softmax, ClassLoss::Sigmoid] {
             let of = |x: &[Tensor]| loss.evaluate(&x[0], &labels);
-            gradcheck(of, &[logits.clone()], Tolerance::FINITE_DIFFERENCE);
+            gradcheck(of, std::slice::from_ref(&logits), Tolerance::FINITE_DIFFERENCE);
         }
         Ok(())
     }

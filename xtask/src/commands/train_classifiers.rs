@@ -63,7 +63,7 @@ struct Line<'a> {
 ///
 /// When the images or the folder cannot be used; classifiers that were finished stay.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
-    if !(args.kimg > 0.0) {
+    if args.kimg.is_nan() || args.kimg <= 0.0 {
         return Err(
             Failure::user(format!("--kimg {} trains nothing", args.kimg)).hint("take 5 or more")
         );

@@ -66,7 +66,7 @@ fn images_smaller_than_the_resolution_are_counted_in_a_warning() {
 }
 
 #[test]
-fn classes_are_sub_folders_and_generate_asks_for_one() {
+fn classes_are_sub_folders_and_seeds_draw_them() {
     let folder = tempfile::tempdir().unwrap();
     tiny_config(folder.path());
     for class in ["cats", "dogs"] {
@@ -74,10 +74,13 @@ fn classes_are_sub_folders_and_generate_asks_for_one() {
     }
     let ran = train(folder.path(), &["--classes"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    refused(&xtask(folder.path(), ["generate"]), &["2 labels", "--class"]);
-    refused(&xtask(folder.path(), ["generate", "--class", "2"]), &["no label 2"]);
-    let ran = xtask(folder.path(), ["generate", "--class", "1", "--seeds", "0,1"]);
-    assert_eq!(ran.out.lines().count(), 2, "{}", ran.err);
+    let said = ["no label `fish`", "cats, dogs"];
+    refused(&xtask(folder.path(), ["generate", "--class", "fish"]), &said);
+    for more in [&[][..], &["--class", "dogs"], &["--with", "1", "--without", "cats"]] {
+        let args = [&["generate", "--seeds", "0,1"], more].concat();
+        let ran = xtask(folder.path(), args);
+        assert_eq!(ran.out.lines().count(), 2, "{more:?}: {}", ran.err);
+    }
 
     fs::copy(folder.path().join("images/cats/0.png"), folder.path().join("images/stray.png"))
         .unwrap();

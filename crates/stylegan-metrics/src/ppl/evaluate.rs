@@ -111,7 +111,7 @@ pub fn path_length(
     watch: &dyn Watch,
 ) -> std::result::Result<MetricResult, MetricError> {
     let PplSettings { pairs, epsilon, minibatch, .. } = *settings;
-    if pairs == 0 || minibatch == 0 || !(epsilon > 0.0) {
+    if pairs == 0 || minibatch == 0 || epsilon.is_nan() || epsilon <= 0.0 {
         return Err(MetricError::Settings(format!(
             "path length needs pairs, a minibatch and an epsilon above 0, got {pairs}, {minibatch} and {epsilon}"
         )));

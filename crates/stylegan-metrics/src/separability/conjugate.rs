@@ -159,8 +159,8 @@ impl System {
     }
 
     fn done(&self) -> bool {
-        // Written so that what is not finite ends, too.
-        !(self.energy > self.target)
+        // What is no number ends, too.
+        self.energy.is_nan() || self.energy <= self.target
     }
 
     /// One step; `sums` is the sum of samples times their products with the direction, of which the matrix is made.

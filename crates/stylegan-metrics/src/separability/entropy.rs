@@ -150,8 +150,8 @@ impl Cells {
         let mut tables = vec![Table::default(); self.attributes];
         for part in &parts {
             for (table, counts) in tables.iter_mut().zip(part.chunks_exact(5)) {
-                for cell in 0..4 {
-                    table.0[cell / 2][cell % 2] += counts[cell];
+                for (cell, count) in counts.iter().take(4).enumerate() {
+                    table.0[cell / 2][cell % 2] += count;
                 }
             }
         }

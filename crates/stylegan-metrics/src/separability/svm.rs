@@ -201,7 +201,7 @@ impl<'a> Fit<'a> {
             let slopes = self.slopes(moves, changes, &lengths);
             let mut good = true;
             for (index, slope) in slopes.iter().enumerate() {
-                if !(slope.first.abs() > 0.1 * start[index].abs()) {
+                if slope.first.is_nan() || slope.first.abs() <= 0.1 * start[index].abs() {
                     continue;
                 }
                 good = false;

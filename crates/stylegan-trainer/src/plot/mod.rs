@@ -62,7 +62,7 @@ fn panel(picture: &mut RgbImage, top: u32, curve: &Curve, last: f64) {
     let values = || curve.points.iter().map(|point| point.1).filter(|value| value.is_finite());
     let (mut low, mut high) =
         (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-    if !(low < high) {
+    if low >= high {
         // One value, or none: a scale around it.
         let middle = if low.is_finite() { low } else { 0.0 };
         let half = if middle == 0.0 { 1.0 } else { 0.1 * middle.abs() };
