@@ -50,7 +50,7 @@ pub struct Separator {
 ///
 /// which is scikit-learn's `LinearSVC` with its default arguments: squared hinge, the bias penalized like a weight. `x` is
 /// `[n, dim]`, float32. An attribute whose kept samples are of one class gets the machine that is optimal for them; see
-/// [`ConditionalEntropy`](super::ConditionalEntropy) for what the metric says then.
+/// [`Table::one_class`](super::Table::one_class) for what the metric says then.
 ///
 /// Newton's method in the primal (Keerthi and DeCoste 2005): the objective is quadratic wherever the set of samples inside their
 /// margins is the same. The steps' equations are solved by conjugate gradients, all attributes in lock-step, so that one pass over
