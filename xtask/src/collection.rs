@@ -1,8 +1,6 @@
 //! Collections of pictures as commands take them: opened, watched, and their errors as failures.
 
-use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 
 use stylegan_dataset::{DatasetError, Source, SourceOptions, open_source};
 
@@ -47,23 +45,4 @@ impl Bar {
             bar.get_or_insert_with(|| Progress::new(self.printer, at.total as u64, self.what));
         bar.reach(at.done as u64);
     }
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the process with the exit code that shells have
-/// for it.
-///
-/// # Errors
-///
-/// When the system refuses.
-pub fn stop_on_ctrl_c(printer: Printer, said: &'static str) -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        printer.note(said);
-    })
-    .map_err(Failure::program)?;
-    Ok(stop)
 }

@@ -11,8 +11,8 @@ use stylegan::Generator;
 use stylegan_features::{Backbone, Lpips, Weights};
 use stylegan_metrics::{MetricError, MetricResult, NetworkId, Watch, table};
 
-use crate::collection::stop_on_ctrl_c;
 use crate::failure::{Failure, OrFail};
+use crate::interrupt;
 use crate::model;
 use crate::printer::Printer;
 use crate::progress::Progress;
@@ -114,7 +114,7 @@ impl Watcher {
     /// When Ctrl-C is taken already.
     pub fn new(printer: Printer) -> Result<Self, Failure> {
         let said = "stopping; what is computed is kept (again to stop at once)";
-        Ok(Self { printer, stop: stop_on_ctrl_c(printer, said)?, bar: Mutex::new(None) })
+        Ok(Self { printer, stop: interrupt::on_ctrl_c(printer, said)?, bar: Mutex::new(None) })
     }
 
     /// The flag that Ctrl-C sets.

@@ -34,7 +34,7 @@ pub struct Generated {
 }
 
 impl Generated {
-    /// Opens a model. Noise is random, and labels are drawn evenly where the model has some.
+    /// Opens a model. Noise is random, and labels are drawn from the model's examples where it has some.
     ///
     /// # Errors
     ///
@@ -68,18 +68,8 @@ impl Generated {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let z = Tensor::cat(&rows, 0)?;
-        let classes = config.mapping.label_dim;
-        let labels = if classes > 0 {
-            let stream = Stream::new(self.seed, 0, LABELS);
-            let mut labels = vec![0f32; CHUNK * classes];
-            for (row, label) in labels.chunks_exact_mut(classes).enumerate() {
-                let image = (index * CHUNK + row) as u64;
-                label[stream.below_at(image, classes as u64) as usize] = 1.0;
-            }
-            Some(Tensor::from_vec(labels, (CHUNK, classes), &Device::Cpu)?)
-        } else {
-            None
-        };
+        let stream = Stream::new(self.seed, 0, LABELS);
+        let labels = self.generator.labels_of_stream(&stream, (index * CHUNK) as u64, CHUNK)?;
         let noise =
             Noise::Random { seed: self.seed, step: index as u64, kind: NoiseKind::Gaussian };
         let options = GenerateOptions { psi: self.psi, cutoff: None, noise, lod: self.lod };

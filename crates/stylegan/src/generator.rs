@@ -3,6 +3,7 @@
 use candle_core::{Error, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use stylegan_mapping::{MappingNetwork, broadcast, truncate};
+use stylegan_ops::random::Stream;
 use stylegan_synthesis::{Noise, Synthesis};
 
 use crate::{GeneratorConfig, Labels};
@@ -104,6 +105,23 @@ impl Generator {
             return Ok(None);
         }
         self.labels.of_seeds(seeds, dim, self.w_avg.device()).map(Some)
+    }
+
+    /// As [`labels_of_seeds`](Self::labels_of_seeds), by the numbers from `first` on of one stream: `[n, label_dim]`.
+    ///
+    /// # Errors
+    /// If the examples are of another length than the labels.
+    pub fn labels_of_stream(
+        &self,
+        stream: &Stream,
+        first: u64,
+        n: usize,
+    ) -> Result<Option<Tensor>> {
+        let dim = self.config.mapping.label_dim;
+        if dim == 0 {
+            return Ok(None);
+        }
+        self.labels.of_stream(stream, first, n, dim, self.w_avg.device()).map(Some)
     }
 
     /// `z` `[N, z_dim]` and labels `[N, label_dim]` to `w` `[N, w_dim]`.

@@ -24,10 +24,34 @@ impl Labels {
     /// # Errors
     /// If an example has not `dim` values.
     pub fn of_seeds(&self, seeds: &[u64], dim: usize, device: &Device) -> Result<Tensor> {
-        let mut values = Vec::with_capacity(seeds.len() * dim);
-        for &seed in seeds {
-            let stream = Stream::new(seed, 0, LABEL_STREAM);
-            let pick = |n: usize| stream.below_at(0, n as u64) as usize;
+        let places = seeds.iter().map(|&seed| (Stream::new(seed, 0, LABEL_STREAM), 0));
+        self.of_places(places, dim, device)
+    }
+
+    /// Labels `[n, dim]` drawn as by [`of_seeds`](Self::of_seeds), by the numbers from `first` on of one stream.
+    ///
+    /// # Errors
+    /// If an example has not `dim` values.
+    pub fn of_stream(
+        &self,
+        stream: &Stream,
+        first: u64,
+        n: usize,
+        dim: usize,
+        device: &Device,
+    ) -> Result<Tensor> {
+        self.of_places((first..).take(n).map(|place| (*stream, place)), dim, device)
+    }
+
+    fn of_places(
+        &self,
+        places: impl Iterator<Item = (Stream, u64)>,
+        dim: usize,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let (mut values, mut n) = (Vec::new(), 0);
+        for (stream, place) in places {
+            let pick = |n: usize| stream.below_at(place, n as u64) as usize;
             match self.examples.get(pick(self.examples.len())) {
                 Some(example) if example.len() == dim => values.extend(example),
                 Some(example) => {
@@ -35,8 +59,9 @@ impl Labels {
                 }
                 None => values.extend((0..dim).map(|i| f32::from(u8::from(i == pick(dim))))),
             }
+            n += 1;
         }
-        Tensor::from_vec(values, (seeds.len(), dim), device)
+        Tensor::from_vec(values, (n, dim), device)
     }
 }
 
@@ -57,6 +82,10 @@ mod tests {
         let alone = labels.of_seeds(&[17], 2, &Device::Cpu)?.to_vec2::<f32>()?;
         assert_eq!(alone[0], drawn[17]);
         assert!(labels.of_seeds(&[0], 3, &Device::Cpu).is_err());
+
+        let stream = Stream::new(5, 0, 1);
+        let of = |first, n| labels.of_stream(&stream, first, n, 2, &Device::Cpu)?.to_vec2::<f32>();
+        assert_eq!(of(0, 9)?[4..], of(4, 5)?);
         Ok(())
     }
 

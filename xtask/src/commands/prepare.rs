@@ -8,8 +8,9 @@ use stylegan_dataset::prepare::{Format, Landmarks, PrepareOptions, Prepared, pre
 use stylegan_dataset::source::read_label_file;
 use stylegan_dataset::{Crop, DatasetError, Filter, Labels, Source};
 
-use crate::collection::{Bar, failure, open, stop_on_ctrl_c};
+use crate::collection::{Bar, failure, open};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::printer::Printer;
 
 /// Bad images that are named at the end.
@@ -140,7 +141,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let source = open(&args.source, args.labels.as_deref() == Some("folders"))?;
     let labels = labels(args, source.as_ref())?;
     let landmarks = args.align.as_deref().map(Landmarks::open).transpose().map_err(failure)?;
-    let stop = stop_on_ctrl_c(printer, "stopping; Ctrl-C again to end at once")?;
+    let stop = interrupt::on_ctrl_c(printer, "stopping; Ctrl-C again to end at once")?;
     let bar = Bar::new(printer, "images prepared");
     let prepared = prepare(
         source.as_ref(),

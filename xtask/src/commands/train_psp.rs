@@ -15,8 +15,8 @@ use stylegan_trainer::psp::{
 };
 use stylegan_trainer::run_dir::{RunDir, RunDirError};
 
-use crate::collection::stop_on_ctrl_c;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::model;
 use crate::printer::Printer;
 use crate::progress::{Progress, duration};
@@ -106,7 +106,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     };
     let mut training =
         PspTraining::new(config, data, None, run, &Device::Cpu).map_err(psp_failure)?;
-    let stop = stop_on_ctrl_c(
+    let stop = interrupt::on_ctrl_c(
         printer,
         "stopping after this step; Ctrl-C again to end at once, without a snapshot",
     )?;

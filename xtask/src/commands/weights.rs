@@ -9,9 +9,9 @@ use clap::Subcommand;
 use serde::Serialize;
 use stylegan_import::{Contents, Role};
 
-use crate::collection::stop_on_ctrl_c;
 use crate::commands::import;
 use crate::failure::{Failure, OrFail};
+use crate::interrupt;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::weights::download::{Download, DownloadError};
@@ -175,7 +175,8 @@ fn fetch(cache: &Path, names: &[String], offline: bool, printer: Printer) -> Res
         [] => published()?,
         names => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
     };
-    let stop = stop_on_ctrl_c(printer, "stopping; what came is kept (again to stop at once)")?;
+    let stop =
+        interrupt::on_ctrl_c(printer, "stopping; what came is kept (again to stop at once)")?;
     for network in networks {
         let path = network.path(cache);
         if path.is_file() {

@@ -120,7 +120,7 @@ fn block_latents(
 ) -> candle_core::Result<(Tensor, Tensor)> {
     let dim = subject.generator.config().mapping.z_dim;
     let z = Stream::new(run.seed, block, LATENTS).normal((count, dim), &Device::Cpu)?;
-    let labels = subject.one_hot(count, Stream::new(run.seed, block, LABELS))?;
+    let labels = subject.labels(count, &Stream::new(run.seed, block, LABELS))?;
     let w = subject.generator.map(&z, labels.as_ref())?;
     Ok((z, w))
 }

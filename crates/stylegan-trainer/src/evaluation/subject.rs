@@ -1,12 +1,12 @@
 //! A generator under evaluation.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use stylegan::{Generator, Noise, NoiseKind};
 use stylegan_metrics::ppl::PathGenerator;
 use stylegan_ops::random::Stream;
 
 /// A generator with its name, as metrics see it: never truncated, at the level of detail that it was trained to, with labels
-/// drawn uniformly where it takes any.
+/// drawn where it takes any.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The generator.
@@ -18,20 +18,13 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// One-hot labels `[n, label_dim]`, every class as likely; none for a generator without classes.
+    /// Labels `[n, label_dim]`: those of training images where the model knows some, or else one class each; none for a generator that is
+    /// told none.
     ///
     /// # Errors
-    /// Those of the device.
-    pub fn one_hot(&self, n: usize, stream: Stream) -> Result<Option<Tensor>> {
-        let dim = self.generator.config().mapping.label_dim;
-        if dim == 0 {
-            return Ok(None);
-        }
-        let mut labels = vec![0f32; n * dim];
-        for (row, label) in labels.chunks_exact_mut(dim).enumerate() {
-            label[stream.below_at(row as u64, dim as u64) as usize] = 1.0;
-        }
-        Tensor::from_vec(labels, (n, dim), &Device::Cpu).map(Some)
+    /// Where the model's examples are damaged.
+    pub fn labels(&self, n: usize, stream: &Stream) -> Result<Option<Tensor>> {
+        self.generator.labels_of_stream(stream, 0, n)
     }
 
     /// Images `[N, C, H, W]` of `w` `[N, w_dim]`.
@@ -53,7 +46,7 @@ impl PathGenerator for Subject<'_> {
     }
 
     fn labels(&self, n: usize, stream: Stream) -> Result<Option<Tensor>> {
-        self.one_hot(n, stream)
+        self.labels(n, &stream)
     }
 
     fn map(&self, z: &Tensor, labels: Option<&Tensor>) -> Result<Tensor> {

@@ -15,9 +15,9 @@ use stylegan_metrics::{
 };
 
 use super::{Metric, Setting, failure};
-use crate::collection::stop_on_ctrl_c;
 use crate::failure::{Failure, OrFail};
 use crate::images::{Generated, Pictures};
+use crate::interrupt;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::weights::cache;
@@ -46,7 +46,7 @@ pub(super) struct Watcher {
 impl Watcher {
     pub(super) fn new(printer: Printer) -> Result<Self, Failure> {
         let said = "stopping; what is computed is kept (again to stop at once)";
-        Ok(Self { printer, stop: stop_on_ctrl_c(printer, said)?, bar: Mutex::new(None) })
+        Ok(Self { printer, stop: interrupt::on_ctrl_c(printer, said)?, bar: Mutex::new(None) })
     }
 }
 
