@@ -12,6 +12,7 @@ mod failure;
 mod images;
 mod interrupt;
 mod labels;
+mod memory;
 mod model;
 mod output;
 mod picture;

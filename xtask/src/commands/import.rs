@@ -12,6 +12,7 @@ use stylegan_import::{Contents, ImportError, Model, Network, Role};
 use stylegan_ops::downsample_box2d;
 
 use crate::failure::{Failure, OrFail};
+use crate::memory;
 use crate::model;
 use crate::output;
 use crate::picture::Picture;
@@ -110,6 +111,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     drop(converted);
     drop(contents);
     drop(document);
+    memory::give_back();
     let proof = if drawable { Some(prove(&path, args.force, printer)?) } else { None };
     printer.note(&format!("{count} tensors, checksum {checksum}"));
     let (picture, picture_checksum) = proof.unzip();
