@@ -7,8 +7,8 @@ use crate::layer::{Conv, Dense, add};
 use crate::weights::Shapes;
 use crate::{FeatureError, Weights, input};
 
-/// Index, outputs and inputs of the convolutions, by their names in torchvision: `features.{index}`.
-const CONVOLUTIONS: [(usize, usize, usize); 13] = [
+/// Index, outputs and inputs of VGG16's 3x3 convolutions, by their names in torchvision: `features.{index}`.
+pub const CONVOLUTIONS: [(usize, usize, usize); 13] = [
     (0, 64, 3),
     (2, 64, 64),
     (5, 128, 64),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use stylegan::Shapes;
+use stylegan_features::{INCEPTION_CONVOLUTIONS, VGG16_CONVOLUTIONS};
 
 /// One of these networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,23 +30,6 @@ pub enum FeatureNetwork {
         latent_avg: bool,
     },
 }
-
-/// Index, outputs, inputs of VGG16's convolutions.
-const VGG16: [(usize, usize, usize); 13] = [
-    (0, 64, 3),
-    (2, 64, 64),
-    (5, 128, 64),
-    (7, 128, 128),
-    (10, 256, 128),
-    (12, 256, 256),
-    (14, 256, 256),
-    (17, 512, 256),
-    (19, 512, 512),
-    (21, 512, 512),
-    (24, 512, 512),
-    (26, 512, 512),
-    (28, 512, 512),
-];
 
 /// Index, outputs, inputs, kernel of AlexNet's convolutions.
 const ALEX_NET: [(usize, usize, usize, usize); 5] =
@@ -126,7 +110,7 @@ impl FeatureNetwork {
         let mut names = Names::default();
         match self {
             Self::Vgg16 => {
-                for (index, outputs, inputs) in VGG16 {
+                for (index, outputs, inputs) in VGG16_CONVOLUTIONS {
                     names.layer(&format!("features.{index}"), &[outputs, inputs, 3, 3]);
                 }
                 for (index, outputs, inputs) in [(0, 4096, 25088), (3, 4096, 4096), (6, 1000, 4096)]
@@ -154,7 +138,7 @@ impl FeatureNetwork {
                 names.layer("classifier.1", &[1000, 512, 1, 1]);
             }
             Self::FidInception => {
-                for (name, shape) in crate::inception::CONVOLUTIONS {
+                for (name, shape) in INCEPTION_CONVOLUTIONS {
                     names.add(name, "conv.weight", shape);
                     names.norm(&format!("{name}.bn"), shape[0]);
                 }

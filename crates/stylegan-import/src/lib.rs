@@ -23,7 +23,6 @@ mod dialects;
 mod error;
 mod export;
 mod features;
-mod inception;
 mod layout;
 mod model;
 mod pattern;

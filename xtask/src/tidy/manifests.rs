@@ -35,7 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "stylegan-synthesis",
         ],
     ),
-    ("stylegan-import", &["stylegan", "stylegan-checkpoint", "stylegan-ops"]),
+    ("stylegan-import", &["stylegan", "stylegan-checkpoint", "stylegan-features", "stylegan-ops"]),
     (
         "stylegan-trainer",
         &[

@@ -6,6 +6,8 @@
 mod blocks;
 mod table;
 
+pub use table::CONVOLUTIONS;
+
 use candle_core::{D, Tensor};
 use stylegan_ops::{Window, linear, max_pool2d};
 

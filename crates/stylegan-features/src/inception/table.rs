@@ -2,7 +2,7 @@
 
 /// Name and shape `[out, in, height, width]` of each convolution; each is followed by a batch normalisation.
 #[rustfmt::skip]
-pub(super) const CONVOLUTIONS: &[(&str, &[usize])] = &[
+pub const CONVOLUTIONS: &[(&str, &[usize])] = &[
     ("Conv2d_1a_3x3", &[32, 3, 3, 3]),
     ("Conv2d_2a_3x3", &[32, 32, 3, 3]),
     ("Conv2d_2b_3x3", &[64, 32, 3, 3]),
