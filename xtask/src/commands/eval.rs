@@ -3,15 +3,14 @@
 mod compare;
 mod measure;
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use stylegan_features::Sampling;
-use stylegan_metrics::{Divisor, MetricError, MetricResult, table};
+use stylegan_metrics::{Divisor, MetricError};
 
-use crate::failure::{Failure, OrFail};
+use crate::evaluating::publish;
+use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::weights::WeightsArgs;
 
@@ -162,36 +161,6 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     metrics.retain(|metric| seen.insert(*metric));
     let results = measure::run(&metrics, &args.setting, printer)?;
     publish(&results, args.setting.out.as_deref(), printer)
-}
-
-/// Prints results as a table or as JSON lines, and appends them to a file.
-///
-/// # Errors
-///
-/// When the file cannot be written.
-pub fn publish(
-    results: &[MetricResult],
-    out: Option<&Path>,
-    printer: Printer,
-) -> Result<(), Failure> {
-    if let Some(path) = out {
-        let mut lines = String::new();
-        for result in results {
-            lines.push_str(&result.json_line().map_err(Failure::program)?);
-            lines.push('\n');
-        }
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(lines.as_bytes()))
-            .or_user_with(|| format!("cannot append to {}", path.display()))
-            .map_err(|failure| failure.hint("name another file with --out"))?;
-    }
-    if printer.json() {
-        return results.iter().try_for_each(|result| printer.data("", result));
-    }
-    printer.line(table(results).trim_end())
 }
 
 /// Whose mistake a failed measurement is, and what to try.
