@@ -7,6 +7,8 @@
 
 mod config;
 mod discriminator;
+mod head;
+mod layer;
 mod stylegan1;
 mod stylegan2;
 

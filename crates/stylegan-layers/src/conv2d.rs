@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use stylegan_ops as ops;
 
+use crate::activation::{Activation, Convolution};
 use crate::{Equalized, Pullback};
 
 /// A convolution of odd kernel, stride 1, "same" padding, without bias:
@@ -34,15 +35,41 @@ impl EqualizedConv2d {
 
     /// `[N, in, H, W]` to `[N, out, H, W]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::conv2d(x, &self.weight, 1, self.padding, self.scale)
+        self.convolution().forward(x, None)
+    }
+
+    /// As [`Self::forward`], and what comes after.
+    pub fn forward_activated(&self, x: &Tensor, after: &Activation) -> Result<Tensor> {
+        self.convolution().forward(x, Some(after))
+    }
+
+    /// As [`Self::forward_activated`], with the pullback to the input.
+    pub fn forward_activated_with_vjp(
+        &self,
+        x: &Tensor,
+        after: &Activation,
+    ) -> Result<(Tensor, Pullback)> {
+        self.convolution().forward_with_vjp(x, Some(after))
+    }
+
+    /// The convolution and the rest of a synthesis layer, whose `up` and `scale` are this layer's own. `style` is `[N, 2 out]`.
+    pub fn forward_styled(
+        &self,
+        x: &Tensor,
+        rest: ops::StyledConv2d<'_>,
+        style: &Tensor,
+    ) -> Result<Tensor> {
+        ops::StyledConv2d { up: None, scale: self.scale, ..rest }.forward(x, &self.weight, style)
     }
 
     /// The pullback to an input of height and width `input_hw`.
     pub fn vjp(&self, input_hw: (usize, usize)) -> Pullback {
-        let layer = self.clone();
-        Pullback::new(move |g| {
-            ops::conv2d_input_vjp(g, &layer.weight, input_hw, 1, layer.padding, layer.scale)
-        })
+        self.convolution().vjp(input_hw)
+    }
+
+    fn convolution(&self) -> Convolution {
+        let (kernel, padding, scale) = (self.weight.clone(), self.padding, self.scale);
+        Convolution { kernel, stride: 1, padding, scale }
     }
 }
 
@@ -76,11 +103,25 @@ impl UpConv2d {
     /// `[N, in, H, W]` to `[N, out, 2H, 2W]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
-        let weight = if self.fused { self.weight.clone() } else { ops::flip_kernel(&self.weight)? };
-        // A transposed convolution is the input gradient of a convolution whose weight is laid
-        // out [in, out, K, K].
-        let kernel = ops::fused_up_kernel(&weight)?.transpose(0, 1)?.contiguous()?;
-        ops::conv2d_input_vjp(x, &kernel, (2 * h, 2 * w), 2, 1, self.scale)
+        ops::conv2d_input_vjp(x, &self.kernel()?, (2 * h, 2 * w), 2, 1, self.scale)
+    }
+
+    /// The convolution, blurred or not, and the rest of a synthesis layer, whose `up` and `scale` are this layer's own. `style` is
+    /// `[N, 2 out]`.
+    pub fn forward_styled(
+        &self,
+        x: &Tensor,
+        blur: bool,
+        rest: ops::StyledConv2d<'_>,
+        style: &Tensor,
+    ) -> Result<Tensor> {
+        let up = Some(ops::Blurred(blur));
+        ops::StyledConv2d { up, scale: self.scale, ..rest }.forward(x, &self.kernel()?, style)
+    }
+
+    /// The kernel of the transposed convolution.
+    fn kernel(&self) -> Result<Tensor> {
+        ops::fused_up_kernel(&self.weight, !self.fused)
     }
 }
 
@@ -104,19 +145,22 @@ impl DownConv2d {
         })
     }
 
-    /// `[N, in, H, W]` to `[N, out, H/2, W/2]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::conv2d(x, &ops::fused_down_kernel(&self.weight)?, 2, 1, self.scale)
+    /// `[N, in, H, W]` to `[N, out, H/2, W/2]`, and what comes after.
+    pub fn forward(&self, x: &Tensor, after: Option<&Activation>) -> Result<Tensor> {
+        self.convolution()?.forward(x, after)
     }
 
-    /// The output and the pullback to the input.
-    pub fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
-        let (_, _, h, w) = x.dims4()?;
+    /// As [`Self::forward`], with the pullback to the input.
+    pub fn forward_with_vjp(
+        &self,
+        x: &Tensor,
+        after: Option<&Activation>,
+    ) -> Result<(Tensor, Pullback)> {
+        self.convolution()?.forward_with_vjp(x, after)
+    }
+
+    fn convolution(&self) -> Result<Convolution> {
         let kernel = ops::fused_down_kernel(&self.weight)?;
-        let y = ops::conv2d(x, &kernel, 2, 1, self.scale)?;
-        let scale = self.scale;
-        let pullback =
-            Pullback::new(move |g| ops::conv2d_input_vjp(g, &kernel, (h, w), 2, 1, scale));
-        Ok((y, pullback))
+        Ok(Convolution { kernel, stride: 2, padding: 1, scale: self.scale })
     }
 }

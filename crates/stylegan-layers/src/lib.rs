@@ -4,6 +4,7 @@
 //! * [`shapes_of`]: a network's parameters by name and shape, without making them;
 //! * [`EqualizedLinear`], [`EqualizedConv2d`], [`UpConv2d`], [`DownConv2d`]: layers whose stored
 //!   weights are raw and whose equalized learning rate is applied at run time;
+//! * [`Activation`]: bias and leaky ReLU, as one operation with the convolution before them;
 //! * [`ModulatedConv`], [`FilteredUpConv2d`], [`FilteredDownConv2d`]: those of StyleGAN2;
 //! * [`Pullback`]: the vector-Jacobian product of a layer, itself made of tracked operations, so
 //!   that losses may contain input gradients;
@@ -12,6 +13,7 @@
 //!
 //! A layer knows no network.
 
+mod activation;
 mod conv2d;
 mod equalized;
 mod linear;
@@ -25,6 +27,7 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
+pub use activation::Activation;
 pub use conv2d::{DownConv2d, EqualizedConv2d, UpConv2d};
 pub use equalized::Equalized;
 pub use linear::{Bias, EqualizedLinear};

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use stylegan_ops::{self as ops, Upfirdn};
 
+use crate::activation::{Activation, Convolution};
 use crate::{Equalized, EqualizedConv2d, Pullback};
 
 /// A convolution that halves height and width (Karras et al. 2020, appendix B): a 3x3 one filters and then convolves with stride
@@ -30,34 +31,34 @@ impl FilteredDownConv2d {
         })
     }
 
-    /// `[N, in, H, W]` to `[N, out, H/2, W/2]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (filter, stride) = self.parts()?;
-        ops::conv2d(&ops::upfirdn2d(x, &filter)?, &self.weight, stride, 0, self.scale)
+    /// `[N, in, H, W]` to `[N, out, H/2, W/2]`, and what comes after.
+    pub fn forward(&self, x: &Tensor, after: Option<&Activation>) -> Result<Tensor> {
+        self.convolution()?.forward(&ops::upfirdn2d(x, &self.filter()?)?, after)
     }
 
-    /// The output and the pullback to the input.
-    pub fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
+    /// As [`Self::forward`], with the pullback to the input.
+    pub fn forward_with_vjp(
+        &self,
+        x: &Tensor,
+        after: Option<&Activation>,
+    ) -> Result<(Tensor, Pullback)> {
         let (_, _, h, w) = x.dims4()?;
-        let (filter, stride) = self.parts()?;
+        let filter = self.filter()?;
         let filtered = ops::upfirdn2d(x, &filter)?;
-        let (_, _, fh, fw) = filtered.dims4()?;
-        let y = ops::conv2d(&filtered, &self.weight, stride, 0, self.scale)?;
-        let (weight, scale) = (self.weight.clone(), self.scale);
-        let pullback = Pullback::new(move |g| {
-            let g = ops::conv2d_input_vjp(g, &weight, (fh, fw), stride, 0, scale)?;
-            ops::upfirdn2d_vjp(&g, &filter, (h, w))
-        });
-        Ok((y, pullback))
+        let (y, convolution) = self.convolution()?.forward_with_vjp(&filtered, after)?;
+        let filter = Pullback::new(move |g| ops::upfirdn2d_vjp(g, &filter, (h, w)));
+        Ok((y, filter.then(convolution)))
     }
 
-    /// The filter, and the stride of the convolution.
-    fn parts(&self) -> Result<(Upfirdn, usize)> {
-        Ok(if self.weight.dim(3)? == 1 {
-            (Upfirdn::halving(), 1)
-        } else {
-            (Upfirdn::filtering(2, 1.0), 2)
-        })
+    fn filter(&self) -> Result<Upfirdn> {
+        let pointwise = self.weight.dim(3)? == 1;
+        Ok(if pointwise { Upfirdn::halving() } else { Upfirdn::filtering(2, 1.0) })
+    }
+
+    fn convolution(&self) -> Result<Convolution> {
+        let stride = if self.weight.dim(3)? == 1 { 1 } else { 2 };
+        let (kernel, scale) = (self.weight.clone(), self.scale);
+        Ok(Convolution { kernel, stride, padding: 0, scale })
     }
 }
 

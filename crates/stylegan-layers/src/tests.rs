@@ -49,7 +49,7 @@ fn downscaling_is_convolution_then_mean() -> Result<()> {
     let down = DownConv2d::new(3, 5, parameters.builder())?;
     let conv = EqualizedConv2d::new(3, 5, 3, Equalized::ACTIVATED, parameters.builder())?;
     let expected = ops::downsample_box2d(&conv.forward(&x)?)?;
-    assert_close("down", &down.forward(&x)?, &expected, Tolerance::REDUCTION);
+    assert_close("down", &down.forward(&x, None)?, &expected, Tolerance::REDUCTION);
     Ok(())
 }
 

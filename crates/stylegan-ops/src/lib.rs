@@ -32,6 +32,7 @@ mod prelu;
 pub mod random;
 mod resample;
 mod scale_channels;
+mod styled_conv2d;
 mod upfirdn2d;
 mod vectorized;
 
@@ -39,7 +40,7 @@ pub use affine_warp::{Affine, AffineWarps, SYM6, affine_warp, affine_warp_vjp};
 pub use batch_norm::{BatchStatistics, batch_norm, batch_statistics};
 pub use bias_act::bias_act;
 pub use blur::blur;
-pub use conv2d::{conv2d, conv2d_direct, conv2d_input_vjp, conv2d_weight_vjp};
+pub use conv2d::{conv2d, conv2d_bias_act, conv2d_direct, conv2d_input_vjp, conv2d_weight_vjp};
 pub use flip::flip_kernel;
 pub use fused_kernel::{fused_down_kernel, fused_up_kernel};
 pub use instance_norm::{adain, instance_norm};
@@ -60,4 +61,5 @@ pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };
 pub use scale_channels::{channel_dot, scale_channels};
+pub use styled_conv2d::{Blurred, StyledConv2d};
 pub use upfirdn2d::{BINOMIAL, Upfirdn, upfirdn2d, upfirdn2d_vjp};

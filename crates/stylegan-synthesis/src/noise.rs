@@ -51,6 +51,25 @@ pub enum Noise {
     },
 }
 
+impl Noise {
+    /// The maps `[1 or N, 1, H, W]` for a result `[N, .., H, W]` of `layer`, whose fixed map is `constant`; `None` without noise.
+    pub(crate) fn maps(
+        &self,
+        constant: &Tensor,
+        layer: usize,
+        (n, h, w): (usize, usize, usize),
+    ) -> Result<Option<Tensor>> {
+        let (count, seed, step, kind) = match *self {
+            Self::None => return Ok(None),
+            Self::Const => return Ok(Some(constant.clone())),
+            Self::Random { seed, step, kind } => (n, seed, step, kind),
+            Self::Shared { seed, step, kind } => (1, seed, step, kind),
+        };
+        let maps = kind.map(seed, step, layer as u32, count, h, w, constant.device())?;
+        maps.to_dtype(constant.dtype()).map(Some)
+    }
+}
+
 /// The distribution of random noise maps. Each kind has mean 0 and variance 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,8 +5,9 @@ use candle_nn::VarBuilder;
 use stylegan_layers::{Pullback, Pyramid, Structure};
 use stylegan_ops as ops;
 
-use super::block::{ConvLayer, DownBlock, halving_vjp};
-use super::head::Head;
+use super::block::{DownBlock, halving_vjp};
+use crate::head::Head;
+use crate::layer::ConvLayer;
 use crate::{DiscriminatorConfig, LabelHead, Scores, Tape};
 
 /// The discriminator of Progressive GAN and StyleGAN.
@@ -37,7 +38,7 @@ impl Network {
                 let present = config.structure == Structure::Growing || block + 1 == count;
                 let (channels, maps) = (config.channels, maps.of_block(block));
                 let vb = vb_of(block).pp("from_rgb");
-                present.then(|| ConvLayer::new(channels, maps, 1, vb)).transpose()
+                present.then(|| ConvLayer::new((channels, maps), 1, 1.0, vb)).transpose()
             })
             .collect::<Result<_>>()?;
         let blocks = (1..count)
@@ -46,6 +47,11 @@ impl Network {
                 DownBlock::new(inputs, outputs, config, vb_of(block))
             })
             .collect::<Result<_>>()?;
+        let outputs = match config.label_head {
+            LabelHead::Switch => config.label_dim.max(1),
+            LabelHead::AcGan => 1 + config.label_dim,
+        };
+        let sizes = (maps.of_block(0), maps.of_stage(0), outputs);
         Ok(Self {
             pyramid,
             structure: config.structure,
@@ -53,7 +59,7 @@ impl Network {
             label_head: config.label_head,
             from_rgb,
             blocks,
-            head: Head::new(config, vb_of(0))?,
+            head: Head::new(config, sizes, 1.0, vb_of(0))?,
         })
     }
 

@@ -1,7 +1,6 @@
 //! The discriminator of StyleGAN2 (Karras et al. 2020).
 
 mod block;
-mod head;
 mod labels;
 mod network;
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! Images to scores.
 
+use std::f64::consts::SQRT_2;
+
 use candle_core::{Error, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use stylegan_layers::{Architecture, Pullback, Pyramid, Structure};
 use stylegan_ops::{self as ops, Upfirdn};
 
-use super::block::{ConvLayer, DownBlock};
-use super::head::Head;
+use super::block::DownBlock;
 use super::labels::LabelMapping;
+use crate::head::Head;
+use crate::layer::ConvLayer;
 use crate::{DiscriminatorConfig, Scores, Tape};
 
 /// StyleGAN2's discriminator (Karras et al. 2020, figure 7).
@@ -36,7 +39,7 @@ impl Network {
                 let present = architecture == Architecture::Skip || block + 1 == count;
                 let (channels, maps) = (config.channels, maps.of_block(block));
                 let vb = vb_of(block).pp("from_rgb");
-                present.then(|| ConvLayer::new(channels, maps, 1, vb)).transpose()
+                present.then(|| ConvLayer::new((channels, maps), 1, SQRT_2, vb)).transpose()
             })
             .collect::<Result<_>>()?;
         let residual = architecture == Architecture::Resnet;
@@ -46,14 +49,12 @@ impl Network {
                 DownBlock::new(inputs, outputs, residual, vb_of(block))
             })
             .collect::<Result<_>>()?;
+        let width = maps.of_block(0);
         let (labels, outputs) = match config.label_dim {
             0 => (None, 1),
-            dim => {
-                let width = maps.of_block(0);
-                (Some(LabelMapping::new(dim, width, vb.pp("mapping"))?), width)
-            }
+            dim => (Some(LabelMapping::new(dim, width, vb.pp("mapping"))?), width),
         };
-        let head = Head::new(config, outputs, vb_of(0))?;
+        let head = Head::new(config, (width, width, outputs), SQRT_2, vb_of(0))?;
         Ok(Self { pyramid, from_rgb, blocks, head, labels })
     }
 

@@ -62,7 +62,7 @@ vectorized! {
 }
 
 /// The gradient of x, and if they are wanted its sums over images and positions, for each channel.
-pub(super) fn backward(
+pub(crate) fn backward(
     g: &[f32],
     y: &[f32],
     planes: &Planes,

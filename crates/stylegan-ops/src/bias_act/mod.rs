@@ -7,7 +7,7 @@
 //!
 //! `bias_scale` is the learning rate multiplier of the layer (Karras et al. 2019, appendix C: 0.01 in the mapping network, else 1).
 
-mod cpu;
+pub(crate) mod cpu;
 mod reference;
 #[cfg(test)]
 mod tests;

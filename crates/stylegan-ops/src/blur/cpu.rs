@@ -8,7 +8,7 @@ use crate::vectorized::vectorized;
 const BAND: usize = 1 << 11;
 
 /// The blur of `planes` planes of `height` rows of `width`.
-pub(super) fn blur(x: &[f32], planes: usize, height: usize, width: usize) -> Vec<f32> {
+pub(crate) fn blur(x: &[f32], planes: usize, height: usize, width: usize) -> Vec<f32> {
     let rows = planes * height;
     if rows * width == 0 {
         return Vec::new();

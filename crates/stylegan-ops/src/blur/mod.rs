@@ -3,7 +3,7 @@
 //! Karras et al. 2019, section 2.1 (configuration B), after Zhang 2019: applied after upsampling and before downsampling. The filter is symmetric,
 //! so the blur is its own transpose, at the border too.
 
-mod cpu;
+pub(crate) mod cpu;
 mod reference;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use candle_core::{Result, Shape, Tensor, bail};
 /// Sizes of `y = conv2d(x, w)` with x [N, Ci, H, W], w [Co, Ci, K, K], y [N, Co, Ho, Wo]; shared by the
 /// forward pass and both vector-Jacobian products.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Geometry {
+pub(crate) struct Geometry {
     pub batch: usize,
     pub in_channels: usize,
     pub out_channels: usize,
@@ -59,7 +59,7 @@ fn weight_dims(op: &str, w: &Tensor) -> Result<(usize, usize, usize)> {
 
 impl Geometry {
     /// From x and w.
-    pub(super) fn forward(x: &Tensor, w: &Tensor, stride: usize, padding: usize) -> Result<Self> {
+    pub(crate) fn forward(x: &Tensor, w: &Tensor, stride: usize, padding: usize) -> Result<Self> {
         let op = "conv2d";
         let (batch, in_channels, in_h, in_w) = dims4(op, "an input [N, Ci, H, W]", x)?;
         let (out_channels, weight_in, kernel) = weight_dims(op, w)?;
@@ -87,7 +87,7 @@ impl Geometry {
     }
 
     /// From g and w, with the input's size given.
-    pub(super) fn input_vjp(
+    pub(crate) fn input_vjp(
         g: &Tensor,
         w: &Tensor,
         (in_h, in_w): (usize, usize),
@@ -123,7 +123,7 @@ impl Geometry {
     }
 
     /// From x and g, with the kernel's size given.
-    pub(super) fn weight_vjp(
+    pub(crate) fn weight_vjp(
         x: &Tensor,
         g: &Tensor,
         kernel: usize,
@@ -171,37 +171,37 @@ impl Geometry {
     }
 
     /// Elements of one input channel.
-    pub(super) fn in_plane(&self) -> usize {
+    pub(crate) fn in_plane(&self) -> usize {
         self.in_h * self.in_w
     }
 
     /// Elements of one output channel.
-    pub(super) fn out_plane(&self) -> usize {
+    pub(crate) fn out_plane(&self) -> usize {
         self.out_h * self.out_w
     }
 
     /// Elements of one kernel.
-    pub(super) fn taps(&self) -> usize {
+    pub(crate) fn taps(&self) -> usize {
         self.kernel * self.kernel
     }
 
     /// Shape of x.
-    pub(super) fn input_shape(&self) -> Shape {
+    pub(crate) fn input_shape(&self) -> Shape {
         (self.batch, self.in_channels, self.in_h, self.in_w).into()
     }
 
     /// Shape of y.
-    pub(super) fn output_shape(&self) -> Shape {
+    pub(crate) fn output_shape(&self) -> Shape {
         (self.batch, self.out_channels, self.out_h, self.out_w).into()
     }
 
     /// Shape of w.
-    pub(super) fn weight_shape(&self) -> Shape {
+    pub(crate) fn weight_shape(&self) -> Shape {
         (self.out_channels, self.in_channels, self.kernel, self.kernel).into()
     }
 
     /// The outputs whose tap `tap` falls inside an input axis of `size`: a range within `0..outputs`.
-    pub(super) fn valid(&self, tap: usize, size: usize, outputs: usize) -> std::ops::Range<usize> {
+    pub(crate) fn valid(&self, tap: usize, size: usize, outputs: usize) -> std::ops::Range<usize> {
         // output o reads input o * stride + tap - padding
         let first = self.padding.saturating_sub(tap).div_ceil(self.stride);
         let end = match (size + self.padding).checked_sub(tap) {

@@ -12,7 +12,8 @@
 //! The sum is the same trilinear form T(x, w, g) in all three, so the gradients of each are the other two, and a loss that contains
 //! an input gradient (R1, gradient penalty) needs nothing but these three functions.
 
-mod cpu;
+pub(crate) mod cpu;
+mod fused;
 mod geometry;
 mod reference;
 #[cfg(test)]
@@ -21,7 +22,8 @@ mod tests;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use crate::kernel::{all_cpu_f32, f32_slice};
-use geometry::Geometry;
+pub use fused::conv2d_bias_act;
+pub(crate) use geometry::Geometry;
 
 /// Convolution (cross-correlation, as in all deep learning libraries) without bias: x [N, Ci, H, W], w [Co, Ci, K, K] ->
 /// [N, Co, Ho, Wo] with Ho = (H + 2 padding - K) / stride + 1, times `scale`.

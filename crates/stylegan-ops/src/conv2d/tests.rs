@@ -1,5 +1,6 @@
 //! Every form against the reference, the reference against plain loops and finite differences, and the second order.
 
+mod fused;
 mod gradients;
 mod kernels;
 mod threads;

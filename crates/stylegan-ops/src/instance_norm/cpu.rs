@@ -9,7 +9,7 @@ use crate::vectorized::vectorized;
 
 /// What normalizes one plane.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     pub mean: f32,
     /// `1 / sqrt(variance + eps)`.
     pub inverse: f32,
@@ -80,7 +80,7 @@ vectorized! {
 }
 
 /// The normalized and styled planes, and the statistics of each.
-pub(super) fn forward(
+pub(crate) fn forward(
     x: &[f32],
     style: Option<&[f32]>,
     planes: &Planes,
@@ -134,7 +134,7 @@ vectorized! {
 }
 
 /// The gradient of x, and for each plane the sums of g and of g times the normalized x.
-pub(super) fn backward(
+pub(crate) fn backward(
     g: &[f32],
     x: &[f32],
     style: Option<&[f32]>,
@@ -170,7 +170,7 @@ pub(super) fn sums(
 }
 
 /// The gradient of the style [N, 2C] from the sums of each plane.
-pub(super) fn style_gradient(sums: &[[f64; 2]], planes: &Planes) -> Vec<f32> {
+pub(crate) fn style_gradient(sums: &[[f64; 2]], planes: &Planes) -> Vec<f32> {
     let mut gradient = Vec::with_capacity(2 * sums.len());
     for image in sums.chunks_exact(planes.channels.max(1)) {
         gradient.extend(image.iter().map(|sums| sums[1] as f32));

@@ -12,7 +12,7 @@
 //!
 //! Huang and Belongie 2017; Karras et al. 2019, equation 1, whose official implementation adds one to the scale so that a zero style leaves it alone.
 
-mod cpu;
+pub(crate) mod cpu;
 mod reference;
 #[cfg(test)]
 mod tests;

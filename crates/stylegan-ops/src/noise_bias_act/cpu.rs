@@ -1,6 +1,6 @@
 //! Float32 kernels for the CPU: one read, one write. The noise map is shared by all channels and stays in the cache.
 
-use crate::kernel::{build_f32, for_each_chunk};
+use crate::kernel::{SharedMut, build_f32, for_each_chunk};
 use crate::leaky_relu::{activate, gradient};
 use crate::planes::{GRAIN, Parts, Planes, sum_over_batch, sums2};
 use crate::vectorized::vectorized;
@@ -56,8 +56,63 @@ vectorized! {
     }
 }
 
+/// Bias and leaky ReLU, after noise (its maps and its weights) if there is any, written over x: what follows a convolution that nobody else reads.
+pub(crate) fn in_place(
+    x: &mut [f32],
+    noise: Option<(&[f32], &[f32])>,
+    bias: &[f32],
+    planes: &Planes,
+    bias_scale: f32,
+    slope: f32,
+) {
+    let bias: Vec<f32> = bias.iter().map(|bias| bias * bias_scale).collect();
+    let x = SharedMut::new(x);
+    for_each_chunk(planes.elements(), GRAIN, |range| {
+        // SAFETY: each chunk is another part, all of which is written.
+        let part = unsafe { x.slice_mut(range.start, range.len()) };
+        match noise {
+            Some((maps, weight)) => {
+                noise_chunk(part, maps, weight, &bias, planes, range.start, slope)
+            }
+            None => bias_chunk(part, &bias, planes, range.start, slope),
+        }
+    });
+}
+
+vectorized! {
+    fn noise_chunk(
+        x: &mut [f32],
+        noise: &[f32],
+        noise_weight: &[f32],
+        bias: &[f32],
+        planes: &Planes,
+        first: usize,
+        slope: f32,
+    ) {
+        for (plane, part) in Parts::new(first, x.len(), planes.len) {
+            let (image, channel) = (plane / planes.channels, plane % planes.channels);
+            let (weight, bias) = (noise_weight[channel], bias[channel]);
+            let noise = &map_of(noise, planes, image)[first + part.start - plane * planes.len..];
+            for (x, &noise) in x[part].iter_mut().zip(noise) {
+                *x = activate((*x + noise * weight) + bias, slope);
+            }
+        }
+    }
+}
+
+vectorized! {
+    fn bias_chunk(x: &mut [f32], bias: &[f32], planes: &Planes, first: usize, slope: f32) {
+        for (plane, part) in Parts::new(first, x.len(), planes.len) {
+            let bias = bias[plane % planes.channels];
+            for x in &mut x[part] {
+                *x = activate(*x + bias, slope);
+            }
+        }
+    }
+}
+
 /// The gradient of x, and for each channel the sums over images and positions of it and of it times the noise.
-pub(super) fn backward(
+pub(crate) fn backward(
     g: &[f32],
     y: &[f32],
     noise: &[f32],

@@ -6,7 +6,7 @@
 //!
 //! Karras et al. 2019, section 3.2: one noise map per layer, scaled by a learned factor per channel.
 
-mod cpu;
+pub(crate) mod cpu;
 #[cfg(test)]
 mod tests;
 

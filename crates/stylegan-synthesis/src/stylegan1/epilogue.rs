@@ -1,10 +1,11 @@
-//! What follows every convolution of a synthesis network.
+//! A convolution of a synthesis network and what follows it.
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use stylegan_layers::{Equalized, EqualizedLinear, LEAKY_SLOPE};
-use stylegan_ops as ops;
+use stylegan_ops::{self as ops, StyledConv2d};
 
+use super::conv::Conv;
 use crate::{Noise, SynthesisConfig};
 
 /// Noise, bias, leaky ReLU, normalisation, style (Karras et al. 2019, figure 1b), in that order.
@@ -73,49 +74,58 @@ impl Epilogue {
         })
     }
 
-    /// What is done before the blur: nothing, or the bias.
-    pub(crate) fn before_blur(&self, x: Tensor) -> Result<Tensor> {
-        match &self.early_bias {
-            Some(bias) => ops::bias_act(&x, bias, 1.0, None),
-            None => Ok(x),
-        }
-    }
-
-    /// `x` `[N, C, H, W]` and all layers' styles `[N, layers, w_dim]` to `[N, C, H, W]`.
-    pub(crate) fn forward(&self, x: &Tensor, ws: &Tensor, noise: &Noise) -> Result<Tensor> {
-        let mut x = self.activate(x, noise)?;
-        if self.pixel_norm {
-            x = ops::pixel_norm(&x, self.epsilon)?;
-        }
+    /// `conv` of `x` `[N, Ci, H, W]` and what follows it, with all layers' styles `[N, layers, w_dim]`, to `[N, C, H, W]` or twice that size.
+    pub(crate) fn forward(
+        &self,
+        conv: &Conv,
+        x: &Tensor,
+        ws: &Tensor,
+        noise: &Noise,
+    ) -> Result<Tensor> {
+        let (n, _, h, w) = x.dims4()?;
+        let factor = if matches!(conv, Conv::Up { .. }) { 2 } else { 1 };
+        let maps = match &self.noise {
+            Some(input) => {
+                let maps = noise.maps(&input.constant, self.layer, (n, factor * h, factor * w))?;
+                maps.zip(Some(&input.weight))
+            }
+            None => None,
+        };
+        let maps = maps.as_ref().map(|(maps, weight)| (maps, *weight));
         let style = match &self.style {
             Some(style) => Some(style.forward(&ws.narrow(1, self.layer, 1)?.squeeze(1)?)?),
             None => None,
         };
+        let plain = !self.pixel_norm && self.instance_norm && self.early_bias.is_none();
+        if let (true, Some(style)) = (plain, &style) {
+            let rest = StyledConv2d {
+                up: None,
+                scale: 1.0,
+                noise: maps,
+                bias: &self.bias,
+                slope: LEAKY_SLOPE,
+                eps: self.epsilon,
+            };
+            if let Some(y) = conv.forward_styled(x, rest, style)? {
+                return Ok(y);
+            }
+        }
+        let x = conv.forward(x, self.early_bias.as_ref())?;
+        let mut x = match maps {
+            Some((maps, weight)) => {
+                ops::noise_bias_act(&x, maps, weight, &self.bias, 1.0, LEAKY_SLOPE)?
+            }
+            None => ops::bias_act(&x, &self.bias, 1.0, Some(LEAKY_SLOPE))?,
+        };
+        if self.pixel_norm {
+            x = ops::pixel_norm(&x, self.epsilon)?;
+        }
         match (style, self.instance_norm) {
             (Some(style), true) => ops::adain(&x, &style, self.epsilon),
             (Some(style), false) => modulate(&x, &style),
             (None, true) => ops::instance_norm(&x, self.epsilon),
             (None, false) => Ok(x),
         }
-    }
-
-    /// Noise, bias, leaky ReLU.
-    fn activate(&self, x: &Tensor, noise: &Noise) -> Result<Tensor> {
-        let (n, _, h, w) = x.dims4()?;
-        let Some(input) = &self.noise else {
-            return ops::bias_act(x, &self.bias, 1.0, Some(LEAKY_SLOPE));
-        };
-        let map = match *noise {
-            Noise::None => return ops::bias_act(x, &self.bias, 1.0, Some(LEAKY_SLOPE)),
-            Noise::Const => input.constant.clone(),
-            Noise::Random { seed, step, kind } => {
-                kind.map(seed, step, self.layer as u32, n, h, w, x.device())?.to_dtype(x.dtype())?
-            }
-            Noise::Shared { seed, step, kind } => {
-                kind.map(seed, step, self.layer as u32, 1, h, w, x.device())?.to_dtype(x.dtype())?
-            }
-        };
-        ops::noise_bias_act(x, &map, &input.weight, &self.bias, 1.0, LEAKY_SLOPE)
     }
 }
 

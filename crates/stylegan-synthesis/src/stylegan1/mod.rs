@@ -1,5 +1,6 @@
 //! StyleGAN and Progressive GAN: configurations A to F.
 
+mod conv;
 mod epilogue;
 mod network;
 

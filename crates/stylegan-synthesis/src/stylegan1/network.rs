@@ -5,6 +5,7 @@ use candle_nn::{Init, VarBuilder};
 use stylegan_layers::{Equalized, EqualizedConv2d, Pyramid, Structure, UpConv2d};
 use stylegan_ops as ops;
 
+use super::conv::{Blur, Conv};
 use super::epilogue::Epilogue;
 use crate::{Noise, SynthesisConfig};
 
@@ -18,7 +19,6 @@ use crate::{Noise, SynthesisConfig};
 pub(crate) struct Network {
     pyramid: Pyramid,
     structure: Structure,
-    blur: bool,
     w_dim: usize,
     input: Input,
     blocks: Vec<Block>,
@@ -36,12 +36,10 @@ enum Input {
 /// The layers of one resolution.
 #[derive(Debug, Clone)]
 struct Block {
-    /// `None` in the first block, whose input takes its place.
-    up: Option<UpConv2d>,
-    /// A kernel `[C, 1, 3, 3]` to blur with, where it is not the usual one.
-    kernel: Option<Tensor>,
+    /// Nothing in the first block, whose input takes its place.
+    conv0: Conv,
     epilogue0: Epilogue,
-    conv1: EqualizedConv2d,
+    conv1: Conv,
     epilogue1: Epilogue,
     /// `None` below the full resolution of a fixed structure.
     to_rgb: Option<ToRgb>,
@@ -64,7 +62,6 @@ impl Network {
         Ok(Self {
             pyramid,
             structure: config.structure,
-            blur: config.blur,
             w_dim: config.w_dim,
             input: Input::new(config, &pyramid, vb.pp("b4"))?,
             blocks,
@@ -107,7 +104,7 @@ impl Network {
             if fade > 0.0 && index == last {
                 previous = Some(self.rgb(index - 1, &x)?);
             }
-            x = block.forward(&x, ws, noise, self.blur)?;
+            x = block.forward(&x, ws, noise)?;
         }
         let image = self.rgb(last, &x)?;
         match previous {
@@ -175,12 +172,12 @@ impl Block {
         let size = pyramid.size(block);
         let maps = config.feature_maps();
         let outputs = maps.of_block(block);
-        let up = match block {
-            0 => None,
+        let conv0 = match block {
+            0 => Conv::Input,
             _ => {
-                let fused = config.fused_scale.applies(size);
-                let inputs = maps.of_block(block - 1);
-                Some(UpConv2d::new(inputs, outputs, fused, vb.pp("conv0"))?)
+                let (fused, vb) = (config.fused_scale.applies(size), vb.pp("conv0"));
+                let conv = UpConv2d::new(maps.of_block(block - 1), outputs, fused, vb.clone())?;
+                Conv::Up { conv, blur: blur(config, outputs, vb.pp("blur"))? }
             }
         };
         let conv1 =
@@ -191,40 +188,32 @@ impl Block {
         } else {
             None
         };
-        let custom = config.custom_blur && config.blur && up.is_some();
-        let kernel = if custom {
-            let vb = vb.pp("conv0").pp("blur");
-            let mean = Init::Const(1.0 / 9.0);
-            Some(vb.get_with_hints((outputs, 1, 3, 3), "kernel", mean)?)
-        } else {
-            None
-        };
         Ok(Self {
-            up,
-            kernel,
+            conv0,
             epilogue0: Epilogue::new(config, 2 * block, outputs, size, vb.pp("conv0"))?,
-            conv1,
+            conv1: Conv::Same(conv1),
             epilogue1: Epilogue::new(config, 2 * block + 1, outputs, size, vb.pp("conv1"))?,
             to_rgb,
         })
     }
 
     /// `[N, Ci, H, W]` to `[N, Co, 2H, 2W]`; in the first block the size stays.
-    fn forward(&self, x: &Tensor, ws: &Tensor, noise: &Noise, blur: bool) -> Result<Tensor> {
-        let x = match &self.up {
-            None => x.clone(),
-            Some(up) if blur => {
-                let x = self.epilogue0.before_blur(up.forward(x)?)?;
-                match &self.kernel {
-                    None => ops::blur(&x)?,
-                    Some(kernel) => x.conv2d(kernel, 1, 1, 1, kernel.dim(0)?)?,
-                }
-            }
-            Some(up) => up.forward(x)?,
-        };
-        let x = self.epilogue0.forward(&x, ws, noise)?;
-        self.epilogue1.forward(&self.conv1.forward(&x)?, ws, noise)
+    fn forward(&self, x: &Tensor, ws: &Tensor, noise: &Noise) -> Result<Tensor> {
+        let x = self.epilogue0.forward(&self.conv0, x, ws, noise)?;
+        self.epilogue1.forward(&self.conv1, &x, ws, noise)
     }
+}
+
+/// What follows an upscaling convolution to so many maps.
+fn blur(config: &SynthesisConfig, maps: usize, vb: VarBuilder) -> Result<Blur> {
+    Ok(match (config.blur, config.custom_blur) {
+        (false, _) => Blur::None,
+        (true, false) => Blur::Binomial,
+        (true, true) => {
+            let mean = Init::Const(1.0 / 9.0);
+            Blur::Custom(vb.get_with_hints((maps, 1, 3, 3), "kernel", mean)?)
+        }
+    })
 }
 
 impl ToRgb {

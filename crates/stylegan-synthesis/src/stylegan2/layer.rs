@@ -87,21 +87,16 @@ impl Layer {
     /// Noise, bias, leaky ReLU.
     fn activate(&self, x: &Tensor, noise: &Noise) -> Result<Tensor> {
         let (n, c, h, w) = x.dims4()?;
-        let without = || ops::bias_act(x, &self.bias, self.gain, Some(LEAKY_SLOPE));
-        let Some(input) = &self.noise else { return without() };
-        let map = match *noise {
-            Noise::None => return without(),
-            Noise::Const => input.constant.clone(),
-            Noise::Random { seed, step, kind } => {
-                kind.map(seed, step, self.index as u32, n, h, w, x.device())?.to_dtype(x.dtype())?
-            }
-            Noise::Shared { seed, step, kind } => {
-                kind.map(seed, step, self.index as u32, 1, h, w, x.device())?.to_dtype(x.dtype())?
-            }
+        let maps = match &self.noise {
+            Some(input) => noise.maps(&input.constant, self.index, (n, h, w))?.zip(Some(input)),
+            None => None,
+        };
+        let Some((maps, input)) = maps else {
+            return ops::bias_act(x, &self.bias, self.gain, Some(LEAKY_SLOPE));
         };
         let strength = input.strength.affine(self.gain, 0.0)?.reshape(1)?;
         let strengths = strength.broadcast_as(c)?.contiguous()?;
-        ops::noise_bias_act(x, &map, &strengths, &self.bias, self.gain, LEAKY_SLOPE)
+        ops::noise_bias_act(x, &maps, &strengths, &self.bias, self.gain, LEAKY_SLOPE)
     }
 }
 

@@ -93,8 +93,7 @@ impl Synthesis<'_> {
         let weight = tensor(self.native, &format!("{name}.weight"))?;
         let (outputs, inputs, _, _) = weight.dims4()?;
         let scale = GAIN / ((inputs * 9) as f64).sqrt();
-        let weight = if fused { weight.clone() } else { ops::flip_kernel(weight)? };
-        let kernel = ops::fused_up_kernel(&weight)?.transpose(0, 1)?.contiguous()?;
+        let kernel = ops::fused_up_kernel(weight, !fused)?;
         let weight = self.graph.constant(&kernel, scale)?;
         let attributes = [
             Attribute::Ints("kernel_shape", &[4, 4]),

@@ -13,7 +13,7 @@ mod winograd;
 use super::geometry::Geometry;
 
 /// y of `conv2d`, [N, Co, Ho, Wo]; `direct` leaves Winograd's transforms out.
-pub(super) fn forward(x: &[f32], w: &[f32], geo: &Geometry, scale: f32, direct: bool) -> Vec<f32> {
+pub(crate) fn forward(x: &[f32], w: &[f32], geo: &Geometry, scale: f32, direct: bool) -> Vec<f32> {
     if x.is_empty() || w.is_empty() {
         return vec![0.0; geo.batch * geo.out_channels * geo.out_plane()];
     }
@@ -21,7 +21,7 @@ pub(super) fn forward(x: &[f32], w: &[f32], geo: &Geometry, scale: f32, direct: 
 }
 
 /// gx of `conv2d_input_vjp`, [N, Ci, H, W].
-pub(super) fn input_vjp(g: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
+pub(crate) fn input_vjp(g: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
     if g.is_empty() || w.is_empty() {
         return vec![0.0; geo.batch * geo.in_channels * geo.in_plane()];
     }
@@ -29,7 +29,7 @@ pub(super) fn input_vjp(g: &[f32], w: &[f32], geo: &Geometry, scale: f32) -> Vec
 }
 
 /// gw of `conv2d_weight_vjp`, [Co, Ci, K, K].
-pub(super) fn weight_vjp(x: &[f32], g: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
+pub(crate) fn weight_vjp(x: &[f32], g: &[f32], geo: &Geometry, scale: f32) -> Vec<f32> {
     if x.is_empty() || g.is_empty() {
         return vec![0.0; geo.out_channels * geo.in_channels * geo.taps()];
     }

@@ -1,18 +1,16 @@
-//! The last block of StyleGAN2's discriminator: from the smallest map to its outputs.
-
-use std::f64::consts::SQRT_2;
+//! The last block of a discriminator: from the smallest map to its outputs.
 
 use candle_core::{Error, Result, Tensor};
 use candle_nn::VarBuilder;
 use stylegan_layers::{Bias, Equalized, EqualizedLinear, LEAKY_SLOPE, Pullback};
 use stylegan_ops as ops;
 
-use super::block::ConvLayer;
 use crate::DiscriminatorConfig;
+use crate::layer::ConvLayer;
 
-/// Minibatch standard deviation, `conv`, `dense0`, `dense1`.
+/// Minibatch standard deviation, `conv`, `dense0`, `dense1` (Karras et al. 2018, table 2).
 #[derive(Debug, Clone)]
-pub(super) struct Head {
+pub(crate) struct Head {
     mbstd: Option<(usize, usize)>,
     conv: ConvLayer,
     dense0: EqualizedLinear,
@@ -20,36 +18,35 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// A head with so many outputs.
-    pub(super) fn new(
+    /// A head from `maps` feature maps to `hidden` numbers and `outputs` of them, whose biases are multiplied with the activation's
+    /// `gain`.
+    pub(crate) fn new(
         config: &DiscriminatorConfig,
-        outputs: usize,
+        (maps, hidden, outputs): (usize, usize, usize),
+        gain: f64,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let maps = config.feature_maps().of_block(0);
         let (h, w) = config.pyramid().map_err(Error::wrap)?.size(0);
         let mbstd = (config.mbstd_group_size > 1)
             .then_some((config.mbstd_group_size, config.mbstd_features));
         let extra = mbstd.map_or(0, |(_, features)| features);
-        let bias = Bias { gain: SQRT_2, ..Bias::default() };
-        let (activated, slope) = (Equalized::ACTIVATED, Some(LEAKY_SLOPE));
         Ok(Self {
             mbstd,
-            conv: ConvLayer::new(maps + extra, maps, 3, vb.pp("conv"))?,
+            conv: ConvLayer::new((maps + extra, maps), 3, gain, vb.pp("conv"))?,
             dense0: EqualizedLinear::with_bias(
                 maps * h * w,
-                maps,
-                activated,
-                slope,
-                bias,
+                hidden,
+                Equalized::ACTIVATED,
+                Some(LEAKY_SLOPE),
+                Bias { gain, ..Bias::default() },
                 vb.pp("dense0"),
             )?,
-            dense1: EqualizedLinear::new(maps, outputs, Equalized::PLAIN, None, vb.pp("dense1"))?,
+            dense1: EqualizedLinear::new(hidden, outputs, Equalized::PLAIN, None, vb.pp("dense1"))?,
         })
     }
 
     /// `[N, C, h, w]` to `[N, outputs]`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let x = match self.mbstd {
             Some((group, features)) => ops::minibatch_stddev(x, group, features)?,
             None => x.clone(),
@@ -59,7 +56,7 @@ impl Head {
     }
 
     /// The outputs and the pullback to the map.
-    pub(super) fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
+    pub(crate) fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
         let (y, mbstd) = match self.mbstd {
             Some((group, features)) => {
                 let y = ops::minibatch_stddev(x, group, features)?;
