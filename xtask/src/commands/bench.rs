@@ -10,6 +10,7 @@
 mod data;
 mod encode;
 mod metrics;
+mod roofline;
 
 use std::fs;
 use std::time::Instant;
@@ -26,6 +27,7 @@ use stylegan_trainer::optimizer::{Adam, AdamConfig};
 use stylegan_trainer::{ClassTerm, Networks, PathLength, StepPosition, StepSettings, average};
 
 use crate::failure::Failure;
+use crate::memory;
 use crate::printer::Printer;
 
 /// Steps before the clock starts, in which buffers and caches fill.
@@ -98,6 +100,8 @@ pub enum Mode {
     Encode,
     /// LPIPS, FID's Inception network and the root of a product of covariances.
     Metrics,
+    /// The machine's ceilings, and each operation beside them.
+    Roofline,
 }
 
 /// The line of output.
@@ -125,25 +129,28 @@ struct Line<'a> {
 ///
 /// When the networks cannot be of this size.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
-    if args.mode == Mode::Data {
-        return data::run(args, printer);
+    match args.mode {
+        Mode::Train => steps(args, printer, Bench::train),
+        Mode::Generate => steps(args, printer, Bench::generate),
+        Mode::Data => data::run(args, printer),
+        Mode::Encode => encode::run(args, printer),
+        Mode::Metrics => metrics::run(args, printer),
+        Mode::Roofline => roofline::run(printer),
     }
-    if args.mode == Mode::Encode {
-        return encode::run(args, printer);
-    }
-    if args.mode == Mode::Metrics {
-        return metrics::run(args, printer);
-    }
+}
+
+/// Measures steps of the networks.
+fn steps(
+    args: &Args,
+    printer: Printer,
+    run: fn(&mut Bench, u64) -> CandleResult<()>,
+) -> Result<(), Failure> {
+    memory::keep();
     let mut bench = Bench::new(args)?;
     let mut times = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
         let started = Instant::now();
-        match args.mode {
-            Mode::Train => bench.train(step as u64)?,
-            Mode::Generate | Mode::Data | Mode::Encode | Mode::Metrics => {
-                bench.generate(step as u64)?
-            }
-        }
+        run(&mut bench, step as u64)?;
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64());
         }

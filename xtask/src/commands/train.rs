@@ -18,6 +18,7 @@ use stylegan_trainer::{InitFrom, Scheduled, Taken, TrainError, Training};
 use crate::evaluating::DistanceArgs;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::memory;
 use crate::model;
 use crate::printer::Printer;
 use crate::progress::{Progress, duration};
@@ -107,6 +108,7 @@ struct Trained {
 ///
 /// When the configuration, the images, the run's folder or a snapshot cannot be used.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    memory::keep();
     let settings = settings::resolve(args)?;
     for warning in &settings.warnings {
         printer.note(&format!("warning: {warning}"));

@@ -14,6 +14,7 @@ use stylegan_trainer::classifier::{
 use crate::collection::{Bar, failure as data_failure};
 use crate::evaluating::Watcher;
 use crate::failure::{Failure, OrFail};
+use crate::memory;
 use crate::printer::Printer;
 use crate::progress::{Progress, duration};
 
@@ -63,6 +64,7 @@ struct Line<'a> {
 ///
 /// When the images or the folder cannot be used; classifiers that were finished stay.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    memory::keep();
     if args.kimg.is_nan() || args.kimg <= 0.0 {
         return Err(
             Failure::user(format!("--kimg {} trains nothing", args.kimg)).hint("take 5 or more")

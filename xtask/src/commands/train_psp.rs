@@ -17,6 +17,7 @@ use stylegan_trainer::run_dir::{RunDir, RunDirError};
 
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::memory;
 use crate::model;
 use crate::printer::Printer;
 use crate::progress::{Progress, duration};
@@ -86,6 +87,7 @@ struct Trained {
 ///
 /// When the configuration, the decoder, the images, the run's folder or a snapshot cannot be used.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    memory::keep();
     let Settings { config, place, image_size, channels } = settings::resolve(args, printer)?;
     if args.dry_run {
         let toml = config.to_toml().map_err(Failure::program)?;
