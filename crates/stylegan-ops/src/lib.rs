@@ -32,6 +32,7 @@ mod prelu;
 pub mod random;
 mod resample;
 mod scale_channels;
+mod tf32;
 mod upfirdn2d;
 mod vectorized;
 
@@ -60,4 +61,5 @@ pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };
 pub use scale_channels::{channel_dot, scale_channels};
+pub use tf32::{allow_tf32, tf32_allowed};
 pub use upfirdn2d::{BINOMIAL, Upfirdn, upfirdn2d, upfirdn2d_vjp};
