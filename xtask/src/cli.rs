@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
+use crate::device;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
@@ -27,6 +28,12 @@ pub struct Global {
     /// Threads to compute with; all cores unless given. The results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+    /// What computes: cpu, or an NVIDIA GPU as cuda or cuda:N, where the program was built for it
+    #[arg(long, global = true, value_name = "DEVICE", default_value_t = device::Choice::Cpu)]
+    pub device: device::Choice,
+    /// Let a GPU round factors to TF32 in convolutions and matrix products: faster, and exact to some 1e-3
+    #[arg(long, global = true)]
+    pub tf32: bool,
     /// Print data as one JSON object a line, for programs
     #[arg(long, global = true)]
     pub json: bool,
@@ -98,6 +105,8 @@ impl Cli {
                 .build_global()
                 .map_err(Failure::program)?;
         }
+        device::choose(self.global.device)?;
+        stylegan_ops::allow_tf32(self.global.tf32);
         match &self.command {
             Command::Train(args) => commands::train::run(args, printer),
             Command::Generate(args) => commands::generate::run(args, printer),

@@ -14,7 +14,7 @@ mod metrics;
 use std::fs;
 use std::time::Instant;
 
-use candle_core::{Device, Result as CandleResult, Tensor};
+use candle_core::{Result as CandleResult, Tensor};
 use clap::ValueEnum;
 use serde::Serialize;
 use stylegan::{
@@ -25,6 +25,7 @@ use stylegan_ops::random::Stream;
 use stylegan_trainer::optimizer::{Adam, AdamConfig};
 use stylegan_trainer::{ClassTerm, Networks, PathLength, StepPosition, StepSettings, average};
 
+use crate::device;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
@@ -205,10 +206,10 @@ impl Bench {
             stylegan2: second.then_some(Architecture::Resnet),
             ..DiscriminatorConfig::default()
         };
-        let device = Device::Cpu;
+        let device = device::chosen();
         let shape = (args.batch, 3, args.resolution, args.resolution);
         Ok(Self {
-            networks: Networks::new(&generator, &discriminator, 0, &device)?,
+            networks: Networks::new(&generator, &discriminator, 0, device)?,
             settings: StepSettings {
                 // The defaults are the non-saturating and the logistic loss.
                 generator_loss: Default::default(),
@@ -223,7 +224,7 @@ impl Bench {
             },
             generator_adam: Adam::new(AdamConfig::default()),
             discriminator_adam: Adam::new(AdamConfig::default()),
-            reals: Stream::new(0, 0, 0).uniform(shape, &device)?.affine(2.0, -1.0)?,
+            reals: Stream::new(0, 0, 0).uniform(shape, device)?.affine(2.0, -1.0)?,
             batch: args.batch,
             w_dim: args.w_dim,
             lazy: second,
@@ -259,7 +260,7 @@ impl Bench {
     fn generate(&mut self, step: u64) -> CandleResult<()> {
         let seeds: Vec<u64> =
             (0..self.batch as u64).map(|i| step * self.batch as u64 + i).collect();
-        let z = latents(&seeds, self.w_dim, &Device::Cpu)?;
+        let z = latents(&seeds, self.w_dim, device::chosen())?;
         let noise = Noise::Random { seed: 0, step, kind: NoiseKind::Gaussian };
         let options = GenerateOptions { psi: 1.0, cutoff: None, noise, lod: 0.0 };
         self.networks.frozen_generator.generate(&z, None, &options)?;

@@ -54,12 +54,7 @@ pub(super) fn backward(
     let out = compute(NAME, [g, y], elements + planes, |device, [g, y]| {
         let out = uninitialized(device, elements + planes)?;
         let config = sums(planes as u32, len);
-        launch!(
-            device,
-            "bias_act_backward",
-            config,
-            [count, *g, *y, slope as f32, plane, out]
-        )?;
+        launch!(device, "bias_act_backward", config, [count, *g, *y, slope as f32, plane, out])?;
         Ok(out)
     })?;
     let (gx, sums) = split(&out, g.shape(), planes)?;

@@ -51,11 +51,7 @@ impl CustomOp1 for Blur {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (_, _, h, w) = layout.shape().dims4()?;
         let device = x.device();
         let y = cuda::blur(device, &f32_view(self.name(), x, layout)?, (h, w))?;

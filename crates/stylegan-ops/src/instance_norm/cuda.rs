@@ -23,12 +23,7 @@ pub(super) fn forward(
     let config = sums(planes.count() as u32, planes.len);
     // Without a style the kernel does not look at it.
     let style = style.unwrap_or(x);
-    launch!(
-        device,
-        "adain_forward",
-        config,
-        [*x, *style, styled, plane, channels, eps, y]
-    )?;
+    launch!(device, "adain_forward", config, [*x, *style, styled, plane, channels, eps, y])?;
     Ok(y)
 }
 

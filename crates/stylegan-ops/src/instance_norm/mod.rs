@@ -111,11 +111,7 @@ impl CustomOp1 for InstanceNorm {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
         let x = f32_view(self.name(), x, layout)?;
         let y = cuda::forward(device, &x, None, &self.planes, self.eps)?;
@@ -191,10 +187,7 @@ impl CustomOp2 for Adain {
         #[cfg(feature = "cuda")]
         if g.device().is_cuda() {
             let (gx, gstyle) = cuda::backward(&g, x, Some(style), &self.planes, self.eps)?;
-            return Ok((
-                x.track_op().then_some(gx),
-                gstyle.filter(|_| style.track_op()),
-            ));
+            return Ok((x.track_op().then_some(gx), gstyle.filter(|_| style.track_op())));
         }
         let g = view(self.name(), &g)?;
         let x_view = view(self.name(), x)?;

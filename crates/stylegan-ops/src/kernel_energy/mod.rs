@@ -72,11 +72,7 @@ impl CustomOp1 for KernelEnergy {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        w: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, w: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (co, ci, _, _) = layout.shape().dims4()?;
         let device = w.device();
         let w = f32_view(self.name(), w, layout)?;

@@ -85,11 +85,7 @@ impl CustomOp1 for LeakyRelu {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
         let y = cuda::forward(device, &f32_view(self.name(), x, layout)?, self.slope)?;
         Ok(result(y, device, layout.shape()))

@@ -157,11 +157,7 @@ impl CustomOp1 for MinibatchStddev {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
         let y = cuda::forward(device, &f32_view(self.name(), x, layout)?, &self.groups)?;
         Ok(result(y, device, self.groups.output_shape()))

@@ -68,11 +68,7 @@ impl CustomOp1 for PixelNorm {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
         let x = f32_view(self.name(), x, layout)?;
         Ok(result(cuda::forward(device, &x, &self.planes, self.eps)?, device, layout.shape()))

@@ -114,11 +114,7 @@ impl CustomOp1 for Up {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (n, c, h, w) = layout.shape().dims4()?;
         let device = x.device();
         let y = cuda::up(device, &f32_view(self.name, x, layout)?, w, self.gain)?;
@@ -148,11 +144,7 @@ impl CustomOp1 for Down {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (n, c, h, w) = layout.shape().dims4()?;
         let device = x.device();
         let y = cuda::down(device, &f32_view(self.name, x, layout)?, w, self.gain)?;

@@ -132,11 +132,7 @@ impl CustomOp1 for Op {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (n, c, _, _) = layout.shape().dims4()?;
         let device = x.device();
         let y = cuda::apply(device, &f32_view(self.name(), x, layout)?, n * c, &self.geometry)?;
