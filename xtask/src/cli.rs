@@ -84,6 +84,8 @@ pub enum Command {
     EvalSeparability(commands::eval_separability::Args),
     /// Measure the time of a training step, of generation or of reading images
     Bench(commands::bench::Args),
+    /// Check on a GPU that it computes what the processor does, and how fast: one report
+    GpuCheck(commands::gpu_check::Args),
     /// Regenerate docs/cli.md, the reference of this command line
     Docs(commands::docs::Args),
     /// Check what reviews would otherwise look for: dependency edges, module docs, file sizes
@@ -129,6 +131,7 @@ impl Cli {
             Command::TrainClassifiers(args) => commands::train_classifiers::run(args, printer),
             Command::EvalSeparability(args) => commands::eval_separability::run(args, printer),
             Command::Bench(args) => commands::bench::run(args, printer),
+            Command::GpuCheck(args) => commands::gpu_check::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),
             Command::Tidy(args) => commands::tidy::run(args, printer),
             Command::Ci(args) => commands::ci::run(args, printer),

@@ -21,6 +21,7 @@ use stylegan::{
     Architecture, DiscriminatorConfig, GenerateOptions, GeneratorConfig, Noise, NoiseKind,
     Structure, latents,
 };
+use stylegan_ops::gpu_name;
 use stylegan_ops::random::Stream;
 use stylegan_trainer::optimizer::{Adam, AdamConfig};
 use stylegan_trainer::{ClassTerm, Networks, PathLength, StepPosition, StepSettings, average};
@@ -135,6 +136,15 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     if args.mode == Mode::Metrics {
         return metrics::run(args, printer);
     }
+    printer.line(&line(args)?)
+}
+
+/// Measures training steps or generation, as one line of JSON.
+///
+/// # Errors
+///
+/// When the networks cannot be of this size, or do not fit the device.
+pub fn line(args: &Args) -> Result<String, Failure> {
     let mut bench = Bench::new(args)?;
     let mut times = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
@@ -145,6 +155,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
                 bench.generate(step as u64)?
             }
         }
+        // On a GPU the work has only been asked for.
+        device::chosen().synchronize()?;
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64());
         }
@@ -156,7 +168,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         tool: concat!("stylegan ", env!("CARGO_PKG_VERSION")),
         args,
         threads: rayon::current_num_threads(),
-        device: "cpu",
+        device: &gpu_name(device::chosen()).unwrap_or_else(|| "cpu".to_owned()),
         channels_last: false,
         compile: false,
         ms_per_step: hundredths(median * 1e3),
@@ -165,7 +177,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         mean_ms: hundredths(mean * 1e3),
         peak_memory_mb: peak_memory().map(|bytes| hundredths(bytes / 1e6)),
     };
-    printer.line(&serde_json::to_string(&line).map_err(Failure::program)?)
+    serde_json::to_string(&line).map_err(Failure::program)
 }
 
 /// The networks, the optimizers and the real batch.

@@ -12,6 +12,7 @@ pub mod eval_ppl;
 pub mod eval_separability;
 pub mod export;
 pub mod generate;
+pub mod gpu_check;
 pub mod import;
 pub mod inspect;
 pub mod interpolate;
