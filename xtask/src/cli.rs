@@ -90,6 +90,8 @@ pub enum Command {
     Docs(commands::docs::Args),
     /// Check what reviews would otherwise look for: dependency edges, module docs, file sizes
     Tidy(commands::tidy::Args),
+    /// Check that the code for GPUs compiles; with NVIDIA's toolkit, compile its kernels and link too
+    CheckCuda(commands::check_cuda::Args),
     /// Run everything that continuous integration runs
     Ci(commands::ci::Args),
 }
@@ -134,6 +136,7 @@ impl Cli {
             Command::GpuCheck(args) => commands::gpu_check::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),
             Command::Tidy(args) => commands::tidy::run(args, printer),
+            Command::CheckCuda(args) => commands::check_cuda::run(args, printer),
             Command::Ci(args) => commands::ci::run(args, printer),
         }
     }

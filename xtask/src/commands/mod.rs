@@ -1,6 +1,7 @@
 //! The commands, one file each: arguments, settings, execution.
 
 pub mod bench;
+pub mod check_cuda;
 pub mod ci;
 pub mod data;
 pub mod docs;

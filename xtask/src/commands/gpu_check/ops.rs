@@ -46,6 +46,8 @@ const fn products(
 
 const SLOPE: f64 = 0.2;
 const X: &[usize] = &[4, 6, 5, 7];
+/// Two groups of four: in groups of two, the second order is a difference of nearly equal numbers.
+const EIGHT: &[usize] = &[8, 6, 5, 7];
 const LARGE: &[usize] = &[2, 5, 40, 33];
 
 /// Shapes are odd and not square where they may be. A vector-Jacobian product beside its operation makes its gradients the second order.
@@ -71,10 +73,10 @@ const OPS: &[Op] = &[
     op("pixel_norm large", &[LARGE], |a| pixel_norm(&a[0], 1e-8)),
     op("pixel_norm matrix", &[&[7, 129]], |a| pixel_norm(&a[0], 1e-8)),
     op("minibatch_stddev", &[X], |a| minibatch_stddev(&a[0], 4, 1)),
-    op("minibatch_stddev groups", &[X], |a| minibatch_stddev(&a[0], 2, 3)),
+    op("minibatch_stddev groups", &[EIGHT], |a| minibatch_stddev(&a[0], 4, 3)),
     op("minibatch_stddev_vjp", &[X, &[4, 7, 5, 7]], |a| minibatch_stddev_vjp(&a[0], &a[1], 4, 1)),
-    op("minibatch_stddev_vjp groups", &[X, &[4, 9, 5, 7]], |a| {
-        minibatch_stddev_vjp(&a[0], &a[1], 2, 3)
+    op("minibatch_stddev_vjp groups", &[EIGHT, &[8, 9, 5, 7]], |a| {
+        minibatch_stddev_vjp(&a[0], &a[1], 4, 3)
     }),
     op("scale_channels", &[X, &[4, 6]], |a| scale_channels(&a[0], &a[1])),
     op("channel_dot", &[X, X], |a| channel_dot(&a[0], &a[1])),

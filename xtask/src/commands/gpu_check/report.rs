@@ -20,7 +20,7 @@ impl Report {
     /// Adds a relative error and how large it may be. A NaN fails.
     pub fn compare(&mut self, what: &str, error: f64, tolerance: f64) {
         let passed = error <= tolerance;
-        self.verdict(what, passed, &format!("{error:.2e} of at most {tolerance:.0e}"));
+        self.verdict(what, passed, &format!("{error:.2e} of at most {tolerance:e}"));
     }
 
     /// Adds a comparison with its outcome in words.
