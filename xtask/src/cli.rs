@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
+use crate::device;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
@@ -27,6 +28,12 @@ pub struct Global {
     /// Threads to compute with; all cores unless given. The results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+    /// What computes: cpu, or an NVIDIA GPU as cuda or cuda:N, where the program was built for it
+    #[arg(long, global = true, value_name = "DEVICE", default_value_t = device::Choice::Cpu)]
+    pub device: device::Choice,
+    /// Let a GPU round factors to TF32 in convolutions and matrix products: faster, and exact to some 1e-3
+    #[arg(long, global = true)]
+    pub tf32: bool,
     /// Print data as one JSON object a line, for programs
     #[arg(long, global = true)]
     pub json: bool,
@@ -77,10 +84,14 @@ pub enum Command {
     EvalSeparability(commands::eval_separability::Args),
     /// Measure the time of a training step, of generation or of reading images
     Bench(commands::bench::Args),
+    /// Check on a GPU that it computes what the processor does, and how fast: one report
+    GpuCheck(commands::gpu_check::Args),
     /// Regenerate docs/cli.md, the reference of this command line
     Docs(commands::docs::Args),
     /// Check what reviews would otherwise look for: dependency edges, module docs, file sizes
     Tidy(commands::tidy::Args),
+    /// Check that the code for GPUs compiles; with NVIDIA's toolkit, compile its kernels and link too
+    CheckCuda(commands::check_cuda::Args),
     /// Run everything that continuous integration runs
     Ci(commands::ci::Args),
 }
@@ -98,6 +109,8 @@ impl Cli {
                 .build_global()
                 .map_err(Failure::program)?;
         }
+        device::choose(self.global.device)?;
+        stylegan_ops::allow_tf32(self.global.tf32);
         match &self.command {
             Command::Train(args) => commands::train::run(args, printer),
             Command::Generate(args) => commands::generate::run(args, printer),
@@ -120,8 +133,10 @@ impl Cli {
             Command::TrainClassifiers(args) => commands::train_classifiers::run(args, printer),
             Command::EvalSeparability(args) => commands::eval_separability::run(args, printer),
             Command::Bench(args) => commands::bench::run(args, printer),
+            Command::GpuCheck(args) => commands::gpu_check::run(args, printer),
             Command::Docs(args) => commands::docs::run(args, printer),
             Command::Tidy(args) => commands::tidy::run(args, printer),
+            Command::CheckCuda(args) => commands::check_cuda::run(args, printer),
             Command::Ci(args) => commands::ci::run(args, printer),
         }
     }

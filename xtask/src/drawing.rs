@@ -9,6 +9,7 @@ use candle_nn::VarBuilder;
 use clap::ValueEnum;
 use stylegan::{Generator, GeneratorConfig, Noise, NoiseKind};
 
+use crate::device;
 use crate::failure::Failure;
 use crate::labels::{LabelArgs, LabelChoice};
 use crate::model;
@@ -88,7 +89,7 @@ impl Artist {
     ///
     /// When there is none, it cannot be read, or the labels that were typed do not fit it.
     pub fn open(args: &ModelArgs, printer: Printer) -> Result<Self, Failure> {
-        let device = Device::Cpu;
+        let device = device::chosen().clone();
         let path = model::locate(args.model.as_deref(), printer)?;
         let generator = model::open_generator(&path, &device)?;
         printer.note(&format!("model: {}", path.display()));

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use candle_core::Device;
 use stylegan::Generator;
 use stylegan_features::{Backbone, Lpips, Weights};
 use stylegan_metrics::{MetricError, MetricResult, NetworkId, Watch, table};
 
+use crate::device;
 use crate::failure::{Failure, OrFail};
 use crate::interrupt;
 use crate::model;
@@ -38,7 +38,7 @@ impl Model {
     /// When there is none, or its file is damaged.
     pub fn open(typed: Option<&Path>, printer: Printer) -> Result<Self, Failure> {
         let path = model::locate(typed, printer)?;
-        let generator = model::open_generator(&path, &Device::Cpu)?;
+        let generator = model::open_generator(&path, device::chosen())?;
         let identity = stylegan_features::sha256(&path).or_user()?;
         let lod = model::level_of_detail(&path)?;
         printer.note(&format!("model: {}", path.display()));
@@ -95,6 +95,7 @@ impl DistanceArgs {
             checksum: weights.checksum.clone(),
             random: weights.random,
         };
+        let weights = weights.to_device(device::chosen()).or_user()?;
         Ok((Lpips::new(Backbone::Vgg16, &weights).or_user()?, id))
     }
 }

@@ -37,9 +37,15 @@ impl Failure {
         Self { blame: Blame::User, cause: cause.into(), hint: None }
     }
 
-    /// A mistake of this program.
+    /// A mistake of this program; or a GPU without room, whatever was being done there.
     pub fn program(cause: impl Into<Cause>) -> Self {
-        Self { blame: Blame::Program, cause: cause.into(), hint: None }
+        let cause = cause.into();
+        if is_out_of_memory(cause.as_ref()) {
+            return Self::user("the GPU's memory is full").hint(
+                "take smaller batches (schedule.part=N computes a training batch in parts of N images, --batch sets others), or end what else runs on it",
+            );
+        }
+        Self { blame: Blame::Program, cause, hint: None }
     }
 
     /// Nobody reads what we print any more.
@@ -95,6 +101,18 @@ impl fmt::Display for Failure {
             }
         }
     }
+}
+
+/// Whether the driver said that a GPU has no room, somewhere in the chain.
+fn is_out_of_memory(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains("CUDA_ERROR_OUT_OF_MEMORY") {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// What an error says, without the backtrace that candle appends where the environment asks for
@@ -165,6 +183,15 @@ mod tests {
             "error: cannot read `a.png`\ncaused by: no such file\nhint: check the path"
         );
         assert_eq!(failure.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_full_gpu_is_told_from_a_mistake_of_the_program() {
+        let cause = candle_core::Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY)".to_owned());
+        let failure = Failure::from(cause.context("allocating a tensor"));
+        assert_eq!(failure.exit_code(), 1);
+        let said = failure.to_string();
+        assert!(said.starts_with("error: the GPU's memory is full\nhint: "), "{said}");
     }
 
     #[test]

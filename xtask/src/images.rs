@@ -11,6 +11,7 @@ use stylegan_metrics::{ImageSource, MetricError};
 use stylegan_ops::random::Stream;
 
 use crate::collection;
+use crate::device;
 use crate::failure::{Failure, OrFail};
 use crate::model;
 use crate::printer::Printer;
@@ -46,7 +47,7 @@ impl Generated {
         printer: Printer,
     ) -> Result<Self, Failure> {
         let path = model::locate(typed, printer)?;
-        let generator = model::open_generator(&path, &Device::Cpu)?;
+        let generator = model::open_generator(&path, device::chosen())?;
         let lod = model::level_of_detail(&path)?;
         printer.note(&format!("model: {}", path.display()));
         let checksum = stylegan_features::sha256(&path).or_user()?;
@@ -73,7 +74,8 @@ impl Generated {
         let noise =
             Noise::Random { seed: self.seed, step: index as u64, kind: NoiseKind::Gaussian };
         let options = GenerateOptions { psi: self.psi, cutoff: None, noise, lod: self.lod };
-        self.generator.generate(&z, labels.as_ref(), &options)
+        // Beside real images, which are in main memory.
+        self.generator.generate(&z, labels.as_ref(), &options)?.to_device(&Device::Cpu)
     }
 }
 

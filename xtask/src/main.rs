@@ -6,6 +6,7 @@
 mod cli;
 mod collection;
 mod commands;
+mod device;
 mod drawing;
 mod evaluating;
 mod failure;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use stylegan_features::Weights;
 
+use crate::device;
 use crate::failure::{Failure, OrFail};
 
 /// The networks that the project knows, as `datasets/weights.toml` has them.
@@ -120,12 +121,16 @@ fn pair(typed: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl WeightsArgs {
-    /// The weights of a network: random ones of `shapes`, a file that was named, or the cache's.
+    /// The weights of a network on the chosen device: random ones of `shapes`, a file that was named, or the cache's.
     ///
     /// # Errors
     ///
     /// When there are none, with the hint how to get them; when the file is damaged.
     pub fn load(&self, name: &str, shapes: &stylegan_features::Shapes) -> Result<Weights, Failure> {
+        self.read(name, shapes)?.to_device(device::chosen()).or_user()
+    }
+
+    fn read(&self, name: &str, shapes: &stylegan_features::Shapes) -> Result<Weights, Failure> {
         if let Some(seed) = self.random_features {
             return Weights::random(shapes, seed).or_user();
         }

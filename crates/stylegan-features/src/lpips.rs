@@ -66,6 +66,7 @@ enum Trunk {
 #[derive(Debug, Clone)]
 pub struct Lpips {
     backbone: Backbone,
+    device: Device,
     trunk: Trunk,
     /// A weight per channel of each tap.
     heads: Vec<Tensor>,
@@ -93,10 +94,10 @@ impl Lpips {
             Backbone::AlexNet => Trunk::AlexNet(alexnet::Trunk::new(&weights)?),
             Backbone::SqueezeNet => Trunk::SqueezeNet(squeezenet::Trunk::new(&weights)?),
         };
-        let heads = candle_core::safetensors::load_buffer(backbone.heads(), &Device::Cpu)?;
+        let heads = candle_core::safetensors::load_buffer(backbone.heads(), &weights.device())?;
         let heads: BTreeMap<String, Tensor> = heads.into_iter().collect();
         let heads = heads.into_values().map(|head| head.flatten_all()).collect::<Result<_, _>>()?;
-        Ok(Self { backbone, trunk, heads })
+        Ok(Self { backbone, device: weights.device(), trunk, heads })
     }
 
     /// The metric with a network of fixed random weights: the protocol without its meaning.
@@ -133,7 +134,7 @@ impl Lpips {
     /// [`FeatureError::Input`] if they are no images, or too small for the network.
     pub fn features(&self, images: &Tensor) -> Result<LpipsFeatures, FeatureError> {
         input(self.backbone.name(), images, None)?;
-        let images = crate::normalise(images, SHIFT, SCALE)?;
+        let images = crate::normalise(&images.to_device(&self.device)?, SHIFT, SCALE)?;
         let taps = match &self.trunk {
             Trunk::Vgg16(trunk) => trunk.taps(&images),
             Trunk::AlexNet(trunk) => trunk.taps(&images),

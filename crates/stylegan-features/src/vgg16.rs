@@ -1,6 +1,6 @@
 //! VGG16 (Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition", configuration D).
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use stylegan_ops::{Window, max_pool2d};
 
 use crate::layer::{Conv, Dense, add};
@@ -89,6 +89,7 @@ impl Trunk {
 /// VGG16 with its dense layers: what precision and recall look with.
 #[derive(Debug, Clone)]
 pub struct Vgg16 {
+    device: Device,
     trunk: Trunk,
     dense: [Dense; 2],
 }
@@ -115,7 +116,8 @@ impl Vgg16 {
         let dense = |(index, outputs, inputs): (usize, usize, usize)| {
             Dense::new(weights, NAME, &format!("classifier.{index}"), [outputs, inputs])
         };
-        Ok(Self { trunk: Trunk::new(weights)?, dense: [dense(DENSE[0])?, dense(DENSE[1])?] })
+        let (device, trunk) = (weights.device(), Trunk::new(weights)?);
+        Ok(Self { device, trunk, dense: [dense(DENSE[0])?, dense(DENSE[1])?] })
     }
 
     /// Images [N, 3, 224, 224] in [-1, 1] -> features [N, 4096]: the second dense layer after its ReLU.
@@ -124,7 +126,8 @@ impl Vgg16 {
     /// [`FeatureError::Input`] for images of another size: [`crate::resize`] makes them fit.
     pub fn features(&self, images: &Tensor) -> Result<Tensor, FeatureError> {
         input(NAME, images, Some(224))?;
-        let images = crate::normalise(&images.affine(0.5, 0.5)?, MEAN, DEVIATION)?;
+        let images = images.to_device(&self.device)?.affine(0.5, 0.5)?;
+        let images = crate::normalise(&images, MEAN, DEVIATION)?;
         let mut taps = self.trunk.taps(&images)?;
         let Some(last) = taps.pop() else { return Ok(images) };
         let pooled = max_pool2d(&last, Window::new(2, 2))?.flatten_from(1)?;

@@ -63,6 +63,23 @@ impl Weights {
         Self { tensors, origin: origin.into(), checksum: "in memory".to_owned(), random: None }
     }
 
+    /// The same on another device: networks made of these weights look at images there.
+    ///
+    /// # Errors
+    /// If the device has no room.
+    pub fn to_device(&self, device: &Device) -> Result<Self, FeatureError> {
+        let moved = |(name, tensor): (&String, &Tensor)| -> Result<_, FeatureError> {
+            Ok((name.clone(), tensor.to_device(device)?))
+        };
+        let tensors = self.tensors.iter().map(moved).collect::<Result<_, _>>()?;
+        Ok(Self { tensors, ..self.clone() })
+    }
+
+    /// Where the tensors are: all on one device.
+    pub(crate) fn device(&self) -> Device {
+        self.tensors.values().next().map_or(Device::Cpu, |tensor| tensor.device().clone())
+    }
+
     /// Fixed random weights: normal numbers with the standard deviation that keeps a ReLU network's activations in scale
     /// (He et al. 2015), variances and scales of 1 where a name says `running_var` or `bn.weight`, other vectors 0.
     ///

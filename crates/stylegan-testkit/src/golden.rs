@@ -116,8 +116,10 @@ pub struct Case {
     pub document: Value,
     /// The synthetic tensors, in the order of the description.
     pub tensors: Vec<TensorSpec>,
-    /// The expected numbers by name, `f32` on the CPU.
+    /// The expected numbers by name, `f32`.
     pub outputs: BTreeMap<String, Tensor>,
+    /// Where all of the case's tensors are: on the CPU, unless it was moved.
+    pub device: Device,
 }
 
 impl Case {
@@ -134,7 +136,23 @@ impl Case {
             Description::deserialize(&document).map_err(json)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let outputs = read_outputs(&path.with_extension("safetensors"), &outputs)?;
-        Ok(Self { name, kind, config, notes, document, tensors, outputs })
+        Ok(Self { name, kind, config, notes, document, tensors, outputs, device: Device::Cpu })
+    }
+
+    /// The same case with its tensors on another device.
+    ///
+    /// # Panics
+    /// If the device has no room.
+    #[must_use]
+    pub fn on(mut self, device: &Device) -> Self {
+        self.device = device.clone();
+        let outputs = std::mem::take(&mut self.outputs);
+        self.outputs = outputs.into_iter().map(|(name, t)| (name, self.here(t))).collect();
+        self
+    }
+
+    fn here(&self, tensor: Tensor) -> Tensor {
+        tensor.to_device(&self.device).expect("room for a golden case's tensor")
     }
 
     /// The names of the inputs, without their prefix `input/`.
@@ -142,7 +160,7 @@ impl Case {
         self.tensors.iter().filter_map(|spec| spec.name.strip_prefix("input/"))
     }
 
-    /// The input `name` (without its prefix `input/`), `f32` on the CPU.
+    /// The input `name` (without its prefix `input/`), `f32`.
     ///
     /// # Errors
     /// If the case has no such input.
@@ -150,26 +168,27 @@ impl Case {
         self.tensors
             .iter()
             .find(|spec| spec.name.strip_prefix("input/") == Some(name))
-            .map(TensorSpec::tensor)
+            .map(|spec| self.here(spec.tensor()))
             .ok_or_else(|| self.missing("input", name))
     }
 
-    /// Every parameter and buffer of the network by its name, `f32` on the CPU; those that the case stores instead of
+    /// Every parameter and buffer of the network by its name, `f32`; those that the case stores instead of
     /// synthesizing them (`weight/NAME` among the outputs) included.
     pub fn parameters(&self) -> BTreeMap<String, Tensor> {
         let synthetic = self.tensors.iter().filter(|spec| !spec.name.starts_with("input/"));
         let stored = self.outputs.iter().filter_map(|(name, tensor)| {
             name.strip_prefix("weight/").map(|name| (name.to_owned(), tensor.clone()))
         });
-        synthetic.map(|spec| (spec.name.clone(), spec.tensor())).chain(stored).collect()
+        synthetic.map(|spec| (spec.name.clone(), self.here(spec.tensor()))).chain(stored).collect()
     }
 
-    /// The parameter `name`, `f32` on the CPU.
+    /// The parameter `name`, `f32`.
     ///
     /// # Errors
     /// If the case has no such parameter.
     pub fn parameter(&self, name: &str) -> Result<Tensor, GoldenError> {
-        let synthetic = self.tensors.iter().find(|spec| spec.name == name).map(TensorSpec::tensor);
+        let synthetic = self.tensors.iter().find(|spec| spec.name == name);
+        let synthetic = synthetic.map(|spec| self.here(spec.tensor()));
         synthetic
             .or_else(|| self.outputs.get(&format!("weight/{name}")).cloned())
             .ok_or_else(|| self.missing("parameter", name))

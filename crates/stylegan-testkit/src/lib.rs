@@ -1,6 +1,6 @@
 //! What the workspace's tests share: golden cases, synthetic tensors, tolerances, gradient checks.
 //!
-//! Only `[dev-dependencies]` name this crate. Its functions are assertions: where a library would
+//! Outside of tests it is named by what checks a GPU: `stylegan-parity` and `cargo xtask gpu-check`. Its functions are assertions: where a library would
 //! return an error, they panic with a sentence that says what was compared and how far apart it was.
 //!
 //! - [`golden`]: numbers of independent implementations, read from `tests/golden`.

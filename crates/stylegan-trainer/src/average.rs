@@ -6,6 +6,7 @@
 use candle_core::{DType, Result, Var, bail};
 use rayon::prelude::*;
 use stylegan::{Parameters, is_buffer};
+use stylegan_ops::{AdamDecay, AdamParameter, adam_update};
 
 use crate::optimizer::{kernel, reference};
 use crate::slices::{CHUNK, with_slice, with_slice_mut};
@@ -21,10 +22,33 @@ pub fn decay(batch: usize, half_life_kimg: f64) -> f64 {
 /// # Errors
 /// An average that is not of this network; those of the device.
 pub fn update(average: &Parameters, parameters: &Parameters, beta: f64) -> Result<()> {
+    if parameters.all().first().is_some_and(|(_, var)| var.device().is_cuda())
+        && at_once(average, parameters, beta)?
+    {
+        return Ok(());
+    }
     for (name, var) in parameters.all() {
         one(&counterpart(average, &name, &var)?, &var, &name, beta)?;
     }
     Ok(())
+}
+
+/// All tensors in one launch on a GPU; `false`, and nothing done, where there is no kernel for it.
+fn at_once(average: &Parameters, parameters: &Parameters, beta: f64) -> Result<bool> {
+    let mut all = Vec::new();
+    for (name, var) in parameters.all() {
+        let beta = if is_buffer(&name) { 0.0 } else { beta };
+        all.push((counterpart(average, &name, &var)?, var, beta));
+    }
+    let all: Vec<AdamParameter<'_>> = all
+        .iter()
+        .map(|(average, var, beta)| AdamParameter {
+            value: var.as_tensor(),
+            update: None,
+            average: Some((average.as_tensor(), *beta)),
+        })
+        .collect();
+    adam_update(&all, AdamDecay { beta1: 0.0, beta2: 0.0, epsilon: 0.0 })
 }
 
 /// The tensor of `average` that follows `var`.

@@ -11,6 +11,12 @@ use stylegan::Parameters;
 #[derive(Debug, Clone, Default)]
 pub struct Gradients(BTreeMap<String, Tensor>);
 
+impl FromIterator<(String, Tensor)> for Gradients {
+    fn from_iter<I: IntoIterator<Item = (String, Tensor)>>(named: I) -> Self {
+        Self(named.into_iter().collect())
+    }
+}
+
 impl Gradients {
     /// Picks the gradients of `parameters` out of what a backward pass computed.
     pub fn of(parameters: &Parameters, mut store: GradStore) -> Self {

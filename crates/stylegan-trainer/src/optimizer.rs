@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, Tensor, Var, bail};
 use serde::{Deserialize, Serialize};
 use stylegan::{Parameters, is_buffer};
+use stylegan_ops::{AdamDecay, AdamParameter, AdamUpdate, adam_update};
 
 use crate::average;
 use crate::gradients::Gradients;
@@ -143,6 +144,12 @@ impl Adam {
             }
             return Ok(StepOutcome::Skipped { parameter });
         }
+        let on_gpu = |var: &Var| var.device().is_cuda() && var.dtype() == DType::F32;
+        if parameters.all().first().is_some_and(|(_, var)| on_gpu(var))
+            && self.run_at_once(parameters, gradients, learning_rate, average)?
+        {
+            return Ok(StepOutcome::Updated);
+        }
         for (name, var) in parameters.all() {
             let averaged = match average {
                 Some((average, beta)) => Some((average::counterpart(average, &name, &var)?, beta)),
@@ -168,6 +175,18 @@ impl Adam {
         learning_rate: f64,
         average: Option<(Var, f64)>,
     ) -> Result<()> {
+        let coefficients = self.advance(name, var, learning_rate)?;
+        let Some(slot) = self.slots.get(name) else { bail!("no state for {name}") };
+        let gradient = gradient.detach().contiguous()?;
+        if var.device().is_cpu() && var.dtype() == DType::F32 {
+            kernel::update(var, &gradient, slot, coefficients, average)
+        } else {
+            reference::update(var, &gradient, slot, coefficients, average)
+        }
+    }
+
+    /// Counts a step of one parameter, whose state is made if there is none, and gives its scalars.
+    fn advance(&mut self, name: &str, var: &Var, learning_rate: f64) -> Result<Coefficients> {
         if !self.slots.contains_key(name) {
             let slot = Slot::new(var, self.config.beta1 != 0.0)?;
             self.slots.insert(name.to_owned(), slot);
@@ -179,19 +198,72 @@ impl Adam {
         let learning_rate = if is_noise { learning_rate * noise_rate } else { learning_rate };
         // Beyond this the corrections are 1 in double precision.
         let power = slot.step.min(i32::MAX as u64) as i32;
-        let coefficients = Coefficients {
+        Ok(Coefficients {
             beta1,
             beta2,
             epsilon,
             step_size: learning_rate / (1.0 - beta1.powi(power)),
             inverse_root: 1.0 / (1.0 - beta2.powi(power)).sqrt(),
-        };
-        let gradient = gradient.detach().contiguous()?;
-        if var.device().is_cpu() && var.dtype() == DType::F32 {
-            kernel::update(var, &gradient, slot, coefficients, average)
-        } else {
-            reference::update(var, &gradient, slot, coefficients, average)
+        })
+    }
+
+    /// All parameters in one launch on a GPU; `false`, and nothing done, where there is no kernel for it.
+    fn run_at_once(
+        &mut self,
+        parameters: &Parameters,
+        gradients: &Gradients,
+        learning_rate: f64,
+        average: Option<(&Parameters, f64)>,
+    ) -> Result<bool> {
+        // Without a kernel nothing may be counted.
+        if !adam_update(&[], self.decay())? {
+            return Ok(false);
         }
+        let mut all = Vec::new();
+        for (name, var) in parameters.all() {
+            let averaged = match average {
+                Some((average, beta)) => {
+                    let beta = if is_buffer(&name) { 0.0 } else { beta };
+                    Some((average::counterpart(average, &name, &var)?, beta))
+                }
+                None => None,
+            };
+            let gradient = gradients.get(&name).filter(|_| !is_buffer(&name));
+            let update = match gradient {
+                Some(gradient) => {
+                    let coefficients = self.advance(&name, &var, learning_rate)?;
+                    let gradient = gradient.detach().contiguous()?;
+                    self.slots.get(&name).cloned().map(|slot| (gradient, slot, coefficients))
+                }
+                None => None,
+            };
+            if update.is_some() || averaged.is_some() {
+                all.push((var, update, averaged));
+            }
+        }
+        let all: Vec<AdamParameter<'_>> = all
+            .iter()
+            .map(|(var, update, averaged)| AdamParameter {
+                value: var.as_tensor(),
+                update: update.as_ref().map(|(gradient, slot, c)| AdamUpdate {
+                    gradient,
+                    first: slot.m.as_ref().map(Var::as_tensor),
+                    second: slot.v.as_tensor(),
+                    step_size: c.step_size,
+                    inverse_root: c.inverse_root,
+                }),
+                average: averaged.as_ref().map(|(average, beta)| (average.as_tensor(), *beta)),
+            })
+            .collect();
+        if !adam_update(&all, self.decay())? {
+            bail!("the optimizer's tensors are not all float32 on one GPU");
+        }
+        Ok(true)
+    }
+
+    fn decay(&self) -> AdamDecay {
+        let AdamConfig { beta1, beta2, epsilon, .. } = self.config;
+        AdamDecay { beta1, beta2, epsilon }
     }
 
     /// Forgets all state, as the official loop does when the level of detail changes.

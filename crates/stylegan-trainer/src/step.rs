@@ -198,15 +198,15 @@ impl StepSettings {
             let found = Gradients::of(&networks.discriminator_parameters, term.backward()?);
             gradients.accumulate(found, 1.0)
         })?;
-        Ok(DiscriminatorStep {
-            loss: scalar(&result.loss)?,
-            real_score: scalar(&result.real_scores.mean_all()?)?,
-            real_sign: scalar(&result.real_scores.sign()?.mean_all()?)?,
-            fake_score: scalar(&result.fake_scores.mean_all()?)?,
-            penalty: scalar(&result.penalty.mean_all()?)?,
-            gradients,
-            w,
-        })
+        // Read back together: a GPU is waited for once.
+        let [loss, real_score, real_sign, fake_score, penalty] = scalars([
+            &result.loss,
+            &result.real_scores.mean_all()?,
+            &result.real_scores.sign()?.mean_all()?,
+            &result.fake_scores.mean_all()?,
+            &result.penalty.mean_all()?,
+        ])?;
+        Ok(DiscriminatorStep { loss, real_score, real_sign, fake_score, penalty, gradients, w })
     }
 
     /// Loss and gradients of the generator on `n` images.
@@ -308,4 +308,14 @@ impl StepSettings {
 
 pub(crate) fn scalar(x: &Tensor) -> Result<f64> {
     x.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()
+}
+
+/// The numbers of several tensors of one element.
+fn scalars<const N: usize>(all: [&Tensor; N]) -> Result<[f64; N]> {
+    let flat = all.map(Tensor::flatten_all).into_iter().collect::<Result<Vec<_>>>()?;
+    let values = Tensor::cat(&flat, 0)?.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
+    match <[f64; N]>::try_from(values) {
+        Ok(values) => Ok(values),
+        Err(values) => candle_core::bail!("{N} numbers were expected, got {}", values.len()),
+    }
 }

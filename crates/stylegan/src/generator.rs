@@ -124,9 +124,15 @@ impl Generator {
         self.labels.of_stream(stream, first, n, dim, self.w_avg.device()).map(Some)
     }
 
-    /// `z` `[N, z_dim]` and labels `[N, label_dim]` to `w` `[N, w_dim]`.
+    /// `z` `[N, z_dim]` and labels `[N, label_dim]` to `w` `[N, w_dim]`. The arguments may be on any device; the result is where the generator is.
     pub fn map(&self, z: &Tensor, labels: Option<&Tensor>) -> Result<Tensor> {
-        self.mapping.forward(z, labels)
+        let labels = labels.map(|labels| self.here(labels)).transpose()?;
+        self.mapping.forward(&self.here(z)?, labels.as_ref())
+    }
+
+    /// A tensor on the generator's device.
+    fn here(&self, x: &Tensor) -> Result<Tensor> {
+        x.to_device(self.w_avg.device())
     }
 
     /// The same `w` for every layer: `[N, layers, w_dim]`.
@@ -136,12 +142,12 @@ impl Generator {
 
     /// The truncation trick; see [`stylegan_mapping::truncate`].
     pub fn truncate(&self, ws: &Tensor, psi: f64, cutoff: Option<usize>) -> Result<Tensor> {
-        truncate(ws, &self.w_avg, psi, cutoff)
+        truncate(&self.here(ws)?, &self.w_avg, psi, cutoff)
     }
 
     /// Styles `[N, layers, w_dim]` to images `[N, channels, H, W]` in about [-1, 1].
     pub fn synthesize(&self, ws: &Tensor, lod: f64, noise: &Noise) -> Result<Tensor> {
-        self.synthesis.forward(ws, lod, noise)
+        self.synthesis.forward(&self.here(ws)?, lod, noise)
     }
 
     /// Latents to truncated styles `[N, layers, w_dim]`.

@@ -15,17 +15,19 @@ mod roofline;
 use std::fs;
 use std::time::Instant;
 
-use candle_core::{Device, Result as CandleResult, Tensor};
+use candle_core::{Result as CandleResult, Tensor};
 use clap::ValueEnum;
 use serde::Serialize;
 use stylegan::{
     Architecture, DiscriminatorConfig, GenerateOptions, GeneratorConfig, Noise, NoiseKind,
     Structure, latents,
 };
+use stylegan_ops::gpu_name;
 use stylegan_ops::random::Stream;
 use stylegan_trainer::optimizer::{Adam, AdamConfig};
 use stylegan_trainer::{ClassTerm, Networks, PathLength, StepPosition, StepSettings, average};
 
+use crate::device;
 use crate::failure::Failure;
 use crate::memory;
 use crate::printer::Printer;
@@ -130,8 +132,7 @@ struct Line<'a> {
 /// When the networks cannot be of this size.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     match args.mode {
-        Mode::Train => steps(args, printer, Bench::train),
-        Mode::Generate => steps(args, printer, Bench::generate),
+        Mode::Train | Mode::Generate => printer.line(&line(args)?),
         Mode::Data => data::run(args, printer),
         Mode::Encode => encode::run(args, printer),
         Mode::Metrics => metrics::run(args, printer),
@@ -139,18 +140,23 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     }
 }
 
-/// Measures steps of the networks.
-fn steps(
-    args: &Args,
-    printer: Printer,
-    run: fn(&mut Bench, u64) -> CandleResult<()>,
-) -> Result<(), Failure> {
+/// Measures training steps, or with any other mode generation, as one line of JSON.
+///
+/// # Errors
+///
+/// When the networks cannot be of this size, or do not fit the device.
+pub fn line(args: &Args) -> Result<String, Failure> {
     memory::keep();
     let mut bench = Bench::new(args)?;
     let mut times = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
         let started = Instant::now();
-        run(&mut bench, step as u64)?;
+        match args.mode {
+            Mode::Train => bench.train(step as u64)?,
+            _ => bench.generate(step as u64)?,
+        }
+        // On a GPU the work has only been asked for.
+        device::chosen().synchronize()?;
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64());
         }
@@ -162,7 +168,7 @@ fn steps(
         tool: concat!("stylegan ", env!("CARGO_PKG_VERSION")),
         args,
         threads: rayon::current_num_threads(),
-        device: "cpu",
+        device: &gpu_name(device::chosen()).unwrap_or_else(|| "cpu".to_owned()),
         channels_last: false,
         compile: false,
         ms_per_step: hundredths(median * 1e3),
@@ -171,7 +177,7 @@ fn steps(
         mean_ms: hundredths(mean * 1e3),
         peak_memory_mb: peak_memory().map(|bytes| hundredths(bytes / 1e6)),
     };
-    printer.line(&serde_json::to_string(&line).map_err(Failure::program)?)
+    serde_json::to_string(&line).map_err(Failure::program)
 }
 
 /// The networks, the optimizers and the real batch.
@@ -212,10 +218,10 @@ impl Bench {
             stylegan2: second.then_some(Architecture::Resnet),
             ..DiscriminatorConfig::default()
         };
-        let device = Device::Cpu;
+        let device = device::chosen();
         let shape = (args.batch, 3, args.resolution, args.resolution);
         Ok(Self {
-            networks: Networks::new(&generator, &discriminator, 0, &device)?,
+            networks: Networks::new(&generator, &discriminator, 0, device)?,
             settings: StepSettings {
                 // The defaults are the non-saturating and the logistic loss.
                 generator_loss: Default::default(),
@@ -230,7 +236,7 @@ impl Bench {
             },
             generator_adam: Adam::new(AdamConfig::default()),
             discriminator_adam: Adam::new(AdamConfig::default()),
-            reals: Stream::new(0, 0, 0).uniform(shape, &device)?.affine(2.0, -1.0)?,
+            reals: Stream::new(0, 0, 0).uniform(shape, device)?.affine(2.0, -1.0)?,
             batch: args.batch,
             w_dim: args.w_dim,
             lazy: second,
@@ -266,7 +272,7 @@ impl Bench {
     fn generate(&mut self, step: u64) -> CandleResult<()> {
         let seeds: Vec<u64> =
             (0..self.batch as u64).map(|i| step * self.batch as u64 + i).collect();
-        let z = latents(&seeds, self.w_dim, &Device::Cpu)?;
+        let z = latents(&seeds, self.w_dim, device::chosen())?;
         let noise = Noise::Random { seed: 0, step, kind: NoiseKind::Gaussian };
         let options = GenerateOptions { psi: 1.0, cutoff: None, noise, lod: 0.0 };
         self.networks.frozen_generator.generate(&z, None, &options)?;

@@ -145,7 +145,9 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         None => {
             let styles = artist.styles(&args.seeds.0)?;
             let names = args.seeds.0.iter().map(|seed| format!("seed {seed}")).collect();
+            // Directions are in main memory.
             let ws = generator.truncate(&styles, args.psi, Some(args.cutoff))?;
+            let ws = ws.to_device(&Device::Cpu)?;
             (ws, names, BTreeMap::new())
         }
     };

@@ -5,13 +5,14 @@ mod inputs;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use serde::Serialize;
 use stylegan_psp::inject;
 use stylegan_trainer::psp::{PspModel, PspTrainError};
 
 use super::bench::peak_memory;
 use super::train_psp::psp_failure;
+use crate::device;
 use crate::drawing::OutArgs;
 use crate::failure::{Failure, OrFail};
 use crate::model;
@@ -78,10 +79,9 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         return Err(Failure::user(format!("--alpha is from 0 to 1, not {}", args.alpha))
             .hint("0 keeps the input's styles, 1 replaces them"));
     }
-    let device = Device::Cpu;
     let path = model::locate_psp(args.psp.as_deref(), printer)?;
     let decoder = args.decoder.as_deref().map(|p| model::locate(Some(p), printer)).transpose()?;
-    let psp = PspModel::open(&path, decoder.as_deref(), &device).map_err(psp_failure)?;
+    let psp = PspModel::open(&path, decoder.as_deref(), device::chosen()).map_err(psp_failure)?;
     printer.note(&format!("encoder: {}, for {}", path.display(), psp.task()));
     let layers = layers(args, &psp)?;
     let inputs = Inputs::open(&args.images, &psp, args.derive, printer)?;
@@ -152,7 +152,7 @@ fn layers(args: &Args, psp: &PspModel) -> Result<Vec<usize>, Failure> {
 /// The styles of one seed, for every image.
 fn elsewhere(psp: &PspModel, seed: u64, count: usize) -> Result<Tensor, Failure> {
     let decoder = psp.decoder();
-    let z = stylegan::latents(&[seed], decoder.config().mapping.z_dim, &Device::Cpu)?;
+    let z = stylegan::latents(&[seed], decoder.config().mapping.z_dim, device::chosen())?;
     let w = decoder.map(&z, decoder.labels_of_seeds(&[seed])?.as_ref())?;
     let styles = decoder.broadcast(&w)?;
     Ok(styles.repeat((count, 1, 1))?)

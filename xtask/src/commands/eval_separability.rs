@@ -9,6 +9,7 @@ use stylegan_trainer::evaluation::{
 };
 
 use crate::commands::train_classifiers;
+use crate::device;
 use crate::evaluating::{CACHE, Model, Watcher, failure, publish};
 use crate::failure::{Failure, OrFail};
 use crate::output;
@@ -52,7 +53,8 @@ pub struct Args {
 ///
 /// When the model or the classifiers cannot be had; an interrupted evaluation keeps what it computed.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
-    let classifiers = ClassifierSet::open(&args.classifiers).map_err(train_classifiers::failure)?;
+    let classifiers = ClassifierSet::open(&args.classifiers, device::chosen())
+        .map_err(train_classifiers::failure)?;
     if args.keep > args.samples {
         return Err(Failure::user(format!("--keep {} of {} samples", args.keep, args.samples))
             .hint("the official metric keeps half of the samples"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use clap::ValueEnum;
 use serde::Serialize;
 use stylegan::GenerateOptions;
@@ -11,6 +11,7 @@ use stylegan_checkpoint::pickle::Document;
 use stylegan_import::{Contents, ImportError, Model, Network, Role};
 use stylegan_ops::downsample_box2d;
 
+use crate::device;
 use crate::failure::{Failure, OrFail};
 use crate::memory;
 use crate::model;
@@ -187,15 +188,15 @@ fn checksum(tensors: &BTreeMap<String, Tensor>) -> Result<String, Failure> {
 
 /// Draws from the file that was written, and checks that there is a picture.
 fn prove(model: &Path, force: bool, printer: Printer) -> Result<(PathBuf, String), Failure> {
-    let generator = model::open_generator(model, &Device::Cpu)?;
+    let generator = model::open_generator(model, device::chosen())?;
     let config = generator.config();
     let label_dim = config.mapping.label_dim;
     // Large pictures take long, and one is proof enough.
     let count = if config.synthesis.resolution > LARGEST { 1 } else { SEEDS.len() };
-    let z = stylegan::latents(&SEEDS[..count], config.mapping.z_dim, &Device::Cpu)?;
+    let z = stylegan::latents(&SEEDS[..count], config.mapping.z_dim, device::chosen())?;
     let labels = if label_dim > 0 {
         let first: Vec<f32> = (0..label_dim).map(|index| f32::from(index == 0)).collect();
-        Some(Tensor::new(first, &Device::Cpu)?.unsqueeze(0)?.repeat((count, 1))?)
+        Some(Tensor::new(first, device::chosen())?.unsqueeze(0)?.repeat((count, 1))?)
     } else {
         None
     };

@@ -1,6 +1,7 @@
 //! The commands, one file each: arguments, settings, execution.
 
 pub mod bench;
+pub mod check_cuda;
 pub mod ci;
 pub mod data;
 pub mod docs;
@@ -12,6 +13,7 @@ pub mod eval_ppl;
 pub mod eval_separability;
 pub mod export;
 pub mod generate;
+pub mod gpu_check;
 pub mod import;
 pub mod inspect;
 pub mod interpolate;

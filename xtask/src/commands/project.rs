@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use clap::ValueEnum;
 use serde::Serialize;
 use stylegan::projector::{
@@ -14,6 +14,7 @@ use stylegan::projector::{
 };
 use stylegan::{Codes, fingerprint};
 
+use crate::device;
 use crate::failure::{Failure, OrFail};
 use crate::interrupt;
 use crate::labels::LabelArgs;
@@ -113,14 +114,15 @@ struct Written<'a> {
 ///
 /// When the model or the image cannot be used, or a file cannot be written.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
-    let device = Device::Cpu;
+    let device = device::chosen();
     let path = model::locate(args.model.as_deref(), printer)?;
-    let (config, tensors) = model::read_generator(&path, &device)?;
+    let (config, tensors) = model::read_generator(&path, device)?;
     printer.note(&format!("model: {}", path.display()));
     let synthesis = &config.synthesis;
     let scale = synthesis.resolution / 4;
     let size = (synthesis.base[0] * scale, synthesis.base[1] * scale);
     let (target, found) = target::read(&args.image, size, synthesis.channels)?;
+    let target = target.to_device(device)?;
     if found != size {
         let (height, width) = size;
         printer.note(&format!(
@@ -131,8 +133,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         ));
     }
     printer.note("images are compared as they are: faces must be aligned as the model's are");
-    let generator = model::open_generator(&path, &device)?;
-    let label = args.labels.of(&generator)?.of_seeds(&generator, &[args.seed], &device)?;
+    let generator = model::open_generator(&path, device)?;
+    let label = args.labels.of(&generator)?.of_seeds(&generator, &[args.seed], device)?;
     let settings = ProjectionSettings {
         space: match args.space {
             Space::W => ProjectionSpace::W,

@@ -7,7 +7,6 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::Device;
 use serde::Serialize;
 use stylegan_dataset::{Dataset, OpenOptions};
 use stylegan_trainer::config::TrainConfig;
@@ -15,6 +14,7 @@ use stylegan_trainer::events::Finished;
 use stylegan_trainer::run_dir::{RunDir, RunDirError};
 use stylegan_trainer::{InitFrom, Scheduled, Taken, TrainError, Training};
 
+use crate::device;
 use crate::evaluating::DistanceArgs;
 use crate::failure::Failure;
 use crate::interrupt;
@@ -158,7 +158,8 @@ fn train(
             RunDir::at(path).map_err(run_dir_failure)?
         }
     };
-    let mut training = Training::new(config, dataset, run, &Device::Cpu).map_err(train_failure)?;
+    let mut training =
+        Training::new(config, dataset, run, device::chosen()).map_err(train_failure)?;
     match init {
         Some(init) if training.is_new() => {
             let Taken { taken, fresh, unused } = training.init_from(init).map_err(train_failure)?;

@@ -12,6 +12,7 @@ use stylegan_trainer::classifier::{
 };
 
 use crate::collection::{Bar, failure as data_failure};
+use crate::device;
 use crate::evaluating::Watcher;
 use crate::failure::{Failure, OrFail};
 use crate::memory;
@@ -99,7 +100,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         let mut bar = bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         bar.get_or_insert_with(|| Progress::new(printer, total, "images shown")).reach(done);
     };
-    let trained = train(dataset.as_ref(), &config, &args.out, watch.stopped(), &progress);
+    let trained =
+        train(dataset.as_ref(), &config, &args.out, device::chosen(), watch.stopped(), &progress);
     let trained = trained.map_err(failure)?;
     drop(bar);
     printer.note(&format!(

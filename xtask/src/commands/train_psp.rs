@@ -6,7 +6,6 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::Device;
 use serde::Serialize;
 use stylegan_dataset::{Dataset, OpenOptions};
 use stylegan_psp::PspError;
@@ -15,6 +14,7 @@ use stylegan_trainer::psp::{
 };
 use stylegan_trainer::run_dir::{RunDir, RunDirError};
 
+use crate::device;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::memory;
@@ -107,7 +107,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         (None, Place::At(path) | Place::Resume(path)) => RunDir::at(path).map_err(run)?,
     };
     let mut training =
-        PspTraining::new(config, data, None, run, &Device::Cpu).map_err(psp_failure)?;
+        PspTraining::new(config, data, None, run, device::chosen()).map_err(psp_failure)?;
     let stop = interrupt::on_ctrl_c(
         printer,
         "stopping after this step; Ctrl-C again to end at once, without a snapshot",

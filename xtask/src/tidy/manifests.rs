@@ -53,6 +53,22 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "stylegan-parity",
+        &[
+            "stylegan",
+            "stylegan-checkpoint",
+            "stylegan-features",
+            "stylegan-import",
+            "stylegan-losses",
+            "stylegan-metrics",
+            "stylegan-ops",
+            "stylegan-progressive",
+            "stylegan-psp",
+            "stylegan-testkit",
+            "stylegan-trainer",
+        ],
+    ),
+    (
         "xtask",
         &[
             "stylegan",
@@ -63,7 +79,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "stylegan-layers",
             "stylegan-metrics",
             "stylegan-ops",
+            "stylegan-parity",
             "stylegan-psp",
+            "stylegan-testkit",
             "stylegan-trainer",
         ],
     ),

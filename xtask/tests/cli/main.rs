@@ -4,6 +4,7 @@
 
 mod arguments;
 mod data;
+mod devices;
 mod drawing;
 mod editing;
 mod encoding;

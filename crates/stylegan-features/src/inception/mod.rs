@@ -78,7 +78,7 @@ impl Inception {
     /// [`FeatureError::Input`] if they are no images, or smaller than 32x32.
     pub fn features(&self, images: &Tensor) -> Result<Tensor, FeatureError> {
         input(NAME, images, None)?;
-        let images = images.clamp(-1f32, 1f32)?;
+        let images = images.to_device(self.classes.device())?.clamp(-1f32, 1f32)?;
         let mut x = resize(&images, (SIZE, SIZE), self.sampling)?;
         for (index, unit) in self.stem.iter().enumerate() {
             // 147 -> 73 before the fourth convolution.
@@ -99,7 +99,7 @@ impl Inception {
     /// # Errors
     /// If the features are not [N, 2048].
     pub fn probabilities(&self, features: &Tensor) -> Result<Tensor, FeatureError> {
-        let logits = linear(features, &self.classes, 1.0)?;
+        let logits = linear(&features.to_device(self.classes.device())?, &self.classes, 1.0)?;
         let largest = logits.max_keepdim(1)?;
         let powers = logits.broadcast_sub(&largest)?.exp()?;
         Ok(powers.broadcast_div(&powers.sum_keepdim(1)?)?)

@@ -8,13 +8,19 @@
 //! `bias_scale` is the learning rate multiplier of the layer (Karras et al. 2019, appendix C: 0.01 in the mapping network, else 1).
 
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
 
@@ -43,7 +49,7 @@ pub fn bias_act(x: &Tensor, bias: &Tensor, bias_scale: f64, slope: Option<f64>) 
     if let Some(slope) = slope {
         check_slope("bias_act", slope)?;
     }
-    if all_cpu_f32(&[x, bias]) {
+    if kernels_for(&[x, bias]) {
         x.contiguous()?.apply_op2(&bias.contiguous()?, BiasAct { planes, bias_scale, slope })
     } else {
         reference::bias_act(x, bias, bias_scale, slope)
@@ -88,6 +94,20 @@ impl CustomOp2 for BiasAct {
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, x_layout)?;
+        let bias = f32_view(self.name(), bias, bias_layout)?;
+        Ok(result(cuda::forward(device, &x, &bias, self)?, device, x_layout.shape()))
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -96,6 +116,12 @@ impl CustomOp2 for BiasAct {
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let g = g.detach().contiguous()?;
+        #[cfg(feature = "cuda")]
+        if g.device().is_cuda() {
+            let (gx, sums) = cuda::backward(&g, y, self, bias.track_op())?;
+            let gbias = sums.map(|sums| sums.affine(self.bias_scale, 0.0)).transpose()?;
+            return Ok((x.track_op().then_some(gx), gbias));
+        }
         let g_view = view(self.name(), &g)?;
         let (gx, sums) = match self.slope {
             // Without an activation the gradient passes through, and its sums alone need work.

@@ -4,13 +4,19 @@
 //! so the blur is its own transpose, at the border too.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 
 /// x [N, C, H, W] -> [N, C, H, W], each plane convolved with [1, 2, 1] x [1, 2, 1] / 16, zeros beyond the border.
 ///
@@ -28,7 +34,7 @@ use crate::kernel::{all_cpu_f32, f32_slice};
 /// ```
 pub fn blur(x: &Tensor) -> Result<Tensor> {
     x.dims4()?;
-    if all_cpu_f32(&[x]) { x.contiguous()?.apply_op1(Blur) } else { reference::blur(x) }
+    if kernels_for(&[x]) { x.contiguous()?.apply_op1(Blur) } else { reference::blur(x) }
 }
 
 struct Blur;
@@ -42,6 +48,14 @@ impl CustomOp1 for Blur {
         let (n, c, h, w) = layout.shape().dims4()?;
         let y = cpu::blur(f32_slice(self.name(), x, layout)?, n * c, h, w);
         Ok((CpuStorage::F32(y), layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (_, _, h, w) = layout.shape().dims4()?;
+        let device = x.device();
+        let y = cuda::blur(device, &f32_view(self.name(), x, layout)?, (h, w))?;
+        Ok(result(y, device, layout.shape()))
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

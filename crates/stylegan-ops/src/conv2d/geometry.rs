@@ -4,7 +4,7 @@ use candle_core::{Result, Shape, Tensor, bail};
 
 /// Sizes of `y = conv2d(x, w)` with x [N, Ci, H, W], w [Co, Ci, K, K], y [N, Co, Ho, Wo]; shared by the
 /// forward pass and both vector-Jacobian products.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Geometry {
     pub batch: usize,
     pub in_channels: usize,

@@ -13,6 +13,8 @@
 //! an input gradient (R1, gradient penalty) needs nothing but these three functions.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cudnn")]
+mod cuda;
 mod fused;
 mod geometry;
 mod reference;
@@ -20,8 +22,17 @@ mod reference;
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cudnn")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(not(feature = "cudnn"))]
+use crate::kernel::all_cpu_f32 as kernels_for;
+#[cfg(feature = "cudnn")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::f32_slice;
+// Without cuDNN, convolutions on a GPU take the reference form.
+#[cfg(feature = "cudnn")]
+use crate::kernel::kernels_for;
 pub use fused::conv2d_bias_act;
 pub(crate) use geometry::Geometry;
 
@@ -69,7 +80,7 @@ fn forward(
     direct: bool,
 ) -> Result<Tensor> {
     let geo = Geometry::forward(x, w, stride, padding)?;
-    if all_cpu_f32(&[x, w]) {
+    if kernels_for(&[x, w]) {
         x.contiguous()?.apply_op2(&w.contiguous()?, Forward { geo, scale, direct })
     } else {
         reference::forward(x, w, &geo, scale)
@@ -92,7 +103,7 @@ pub fn conv2d_input_vjp(
     scale: f64,
 ) -> Result<Tensor> {
     let geo = Geometry::input_vjp(g, w, input_hw, stride, padding)?;
-    if all_cpu_f32(&[g, w]) {
+    if kernels_for(&[g, w]) {
         g.contiguous()?.apply_op2(&w.contiguous()?, InputVjp { geo, scale })
     } else {
         reference::input_vjp(g, w, &geo, scale)
@@ -115,7 +126,7 @@ pub fn conv2d_weight_vjp(
     scale: f64,
 ) -> Result<Tensor> {
     let geo = Geometry::weight_vjp(x, g, kernel, stride, padding)?;
-    if all_cpu_f32(&[x, g]) {
+    if kernels_for(&[x, g]) {
         x.contiguous()?.apply_op2(&g.contiguous()?, WeightVjp { geo, scale })
     } else {
         reference::weight_vjp(x, g, &geo, scale)
@@ -155,6 +166,21 @@ impl CustomOp2 for Forward {
         Ok((CpuStorage::F32(y), self.geo.output_shape()))
     }
 
+    #[cfg(feature = "cudnn")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        w: &CudaStorage,
+        w_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, x_layout)?;
+        let w = f32_view(self.name(), w, w_layout)?;
+        let values = cuda::forward(device, &x, &w, &self.geo, self.scale as f32)?;
+        Ok(result(values, device, self.geo.output_shape()))
+    }
+
     fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, g: &Tensor) -> Gradients {
         let Geometry { in_h, in_w, kernel, stride, padding, .. } = self.geo;
         let g = g.detach();
@@ -191,6 +217,21 @@ impl CustomOp2 for InputVjp {
         Ok((CpuStorage::F32(gx), self.geo.input_shape()))
     }
 
+    #[cfg(feature = "cudnn")]
+    fn cuda_fwd(
+        &self,
+        g: &CudaStorage,
+        g_layout: &Layout,
+        w: &CudaStorage,
+        w_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = g.device();
+        let g = f32_view(self.name(), g, g_layout)?;
+        let w = f32_view(self.name(), w, w_layout)?;
+        let values = cuda::input_vjp(device, &g, &w, &self.geo, self.scale as f32)?;
+        Ok(result(values, device, self.geo.input_shape()))
+    }
+
     fn bwd(&self, g: &Tensor, w: &Tensor, _gx: &Tensor, c: &Tensor) -> Gradients {
         let Geometry { kernel, stride, padding, .. } = self.geo;
         let c = c.detach();
@@ -223,6 +264,21 @@ impl CustomOp2 for WeightVjp {
         let g = f32_slice(self.name(), g, g_layout)?;
         let gw = cpu::weight_vjp(x, g, &self.geo, self.scale as f32);
         Ok((CpuStorage::F32(gw), self.geo.weight_shape()))
+    }
+
+    #[cfg(feature = "cudnn")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        g: &CudaStorage,
+        g_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, x_layout)?;
+        let g = f32_view(self.name(), g, g_layout)?;
+        let values = cuda::weight_vjp(device, &x, &g, &self.geo, self.scale as f32)?;
+        Ok(result(values, device, self.geo.weight_shape()))
     }
 
     fn bwd(&self, x: &Tensor, g: &Tensor, _gw: &Tensor, c: &Tensor) -> Gradients {

@@ -13,6 +13,8 @@
 //! Huang and Belongie 2017; Karras et al. 2019, equation 1, whose official implementation adds one to the scale so that a zero style leaves it alone.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,12 @@ mod tests;
 use std::sync::OnceLock;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 use crate::planes::{Planes, view};
 use cpu::Statistics;
 
@@ -41,7 +47,7 @@ use cpu::Statistics;
 /// ```
 pub fn instance_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let planes = planes("instance_norm", x)?;
-    if all_cpu_f32(&[x]) {
+    if kernels_for(&[x]) {
         x.contiguous()?.apply_op1(InstanceNorm { planes, eps, statistics: OnceLock::new() })
     } else {
         reference::instance_norm(x, eps)
@@ -69,7 +75,7 @@ pub fn adain(x: &Tensor, style: &Tensor, eps: f64) -> Result<Tensor> {
     if style.dims() != expected {
         bail!("adain: expected a style {expected:?} for x {:?}, got {:?}", x.dims(), style.dims());
     }
-    if all_cpu_f32(&[x, style]) {
+    if kernels_for(&[x, style]) {
         let op = Adain { planes, eps, statistics: OnceLock::new() };
         x.contiguous()?.apply_op2(&style.contiguous()?, op)
     } else {
@@ -104,8 +110,20 @@ impl CustomOp1 for InstanceNorm {
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, layout)?;
+        let y = cuda::forward(device, &x, None, &self.planes, self.eps)?;
+        Ok(result(y, device, layout.shape()))
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
         let g = g.detach().contiguous()?;
+        #[cfg(feature = "cuda")]
+        if g.device().is_cuda() {
+            return Ok(Some(cuda::backward(&g, x, None, &self.planes, self.eps)?.0));
+        }
         let (gx, _) = cpu::backward(
             view(self.name(), &g)?.slice(),
             view(self.name(), x)?.slice(),
@@ -143,6 +161,21 @@ impl CustomOp2 for Adain {
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        style: &CudaStorage,
+        style_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, x_layout)?;
+        let style = f32_view(self.name(), style, style_layout)?;
+        let y = cuda::forward(device, &x, Some(&style), &self.planes, self.eps)?;
+        Ok(result(y, device, x_layout.shape()))
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -151,6 +184,11 @@ impl CustomOp2 for Adain {
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let g = g.detach().contiguous()?;
+        #[cfg(feature = "cuda")]
+        if g.device().is_cuda() {
+            let (gx, gstyle) = cuda::backward(&g, x, Some(style), &self.planes, self.eps)?;
+            return Ok((x.track_op().then_some(gx), gstyle.filter(|_| style.track_op())));
+        }
         let g = view(self.name(), &g)?;
         let x_view = view(self.name(), x)?;
         let statistics = known(self.name(), &self.statistics)?;

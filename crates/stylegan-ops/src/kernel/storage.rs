@@ -9,6 +9,15 @@ pub(crate) fn all_cpu_f32(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|t| t.dtype() == DType::F32 && t.device().is_cpu())
 }
 
+/// True if every tensor is float32, and all are in main memory or, with the feature `cuda`, on a GPU: for operations with kernels for both.
+pub(crate) fn kernels_for(tensors: &[&Tensor]) -> bool {
+    #[cfg(feature = "cuda")]
+    if super::cuda::all_cuda_f32(tensors) {
+        return true;
+    }
+    all_cpu_f32(tensors)
+}
+
 /// The elements of a contiguous float32 storage in row-major order.
 ///
 /// The public functions call `contiguous()` on their arguments first, so an error here means that an op was

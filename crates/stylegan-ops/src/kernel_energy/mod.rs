@@ -1,11 +1,17 @@
 //! The sum of squares of every kernel of a convolution's weight: what demodulation divides by.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, build_f32, f32_slice, for_each_chunk};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{build_f32, f32_slice, for_each_chunk, kernels_for};
 use crate::planes::{GRAIN, view};
 use crate::vectorized::vectorized;
 
@@ -27,7 +33,7 @@ pub fn kernel_energy(w: &Tensor, scale: f64) -> Result<Tensor> {
     let [_, _, height, width] = *w.dims() else {
         bail!("kernel_energy: expected a weight [Co, Ci, K, K], got {:?}", w.dims());
     };
-    if all_cpu_f32(&[w]) {
+    if kernels_for(&[w]) {
         w.contiguous()?.apply_op1(KernelEnergy { taps: height * width, scale })
     } else {
         reference(w, scale)
@@ -65,8 +71,20 @@ impl CustomOp1 for KernelEnergy {
         Ok((CpuStorage::F32(sums), (co, ci).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, w: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (co, ci, _, _) = layout.shape().dims4()?;
+        let device = w.device();
+        let w = f32_view(self.name(), w, layout)?;
+        Ok(result(cuda::forward(device, &w, self.taps, self.scale)?, device, (co, ci)))
+    }
+
     fn bwd(&self, w: &Tensor, _sums: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
         let g = g.detach().contiguous()?;
+        #[cfg(feature = "cuda")]
+        if g.device().is_cuda() {
+            return cuda::backward(w, &g, self.taps, self.scale).map(Some);
+        }
         let (w_view, g_view) = (view(self.name(), w)?, view(self.name(), &g)?);
         let (w_slice, g_slice) = (w_view.slice(), g_view.slice());
         let (taps, factor) = (self.taps, (2.0 * self.scale * self.scale) as f32);

@@ -4,13 +4,19 @@
 //! sign of the *output* is the mask of the gradient, so that only the output has to be kept.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 
 pub(crate) use cpu::{activate, gradient, vjp};
 pub(crate) use reference::leaky_relu as reference_form;
@@ -31,7 +37,7 @@ pub(crate) use reference::leaky_relu as reference_form;
 /// ```
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     check_slope("leaky_relu", slope)?;
-    if all_cpu_f32(&[x]) {
+    if kernels_for(&[x]) {
         x.contiguous()?.apply_op1(LeakyRelu { slope })
     } else {
         reference::leaky_relu(x, slope)
@@ -51,7 +57,7 @@ pub fn leaky_relu_vjp(g: &Tensor, y: &Tensor, slope: f64) -> Result<Tensor> {
         bail!("leaky_relu_vjp: expected g of the shape of y {:?}, got {:?}", y.dims(), g.dims());
     }
     let y = y.detach();
-    if all_cpu_f32(&[g, &y]) {
+    if kernels_for(&[g, &y]) {
         g.contiguous()?.apply_op2(&y.contiguous()?, LeakyReluVjp { slope })
     } else {
         reference::leaky_relu_vjp(g, &y, slope)
@@ -78,6 +84,13 @@ impl CustomOp1 for LeakyRelu {
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let y = cuda::forward(device, &f32_view(self.name(), x, layout)?, self.slope)?;
+        Ok(result(y, device, layout.shape()))
+    }
+
     fn bwd(&self, _x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
         leaky_relu_vjp(&g.detach(), y, self.slope).map(Some)
     }
@@ -102,6 +115,20 @@ impl CustomOp2 for LeakyReluVjp {
         let g = f32_slice(self.name(), g, g_layout)?;
         let y = f32_slice(self.name(), y, y_layout)?;
         Ok((CpuStorage::F32(cpu::vjp(g, y, self.slope as f32)), g_layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        g: &CudaStorage,
+        g_layout: &Layout,
+        y: &CudaStorage,
+        y_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = g.device();
+        let g = f32_view(self.name(), g, g_layout)?;
+        let y = f32_view(self.name(), y, y_layout)?;
+        Ok(result(cuda::vjp(device, &g, &y, self.slope)?, device, g_layout.shape()))
     }
 
     fn bwd(

@@ -17,13 +17,19 @@
 //! Karras et al. 2018, section 3; the groups as the official implementation of Karras et al. 2019 lays them out.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 use crate::planes::view;
 
 /// Keeps the root away from zero, as the official implementation does.
@@ -48,7 +54,7 @@ const EPS: f64 = 1e-8;
 /// ```
 pub fn minibatch_stddev(x: &Tensor, group: usize, features: usize) -> Result<Tensor> {
     let groups = Groups::of("minibatch_stddev", x, group, features)?;
-    if all_cpu_f32(&[x]) {
+    if kernels_for(&[x]) {
         x.contiguous()?.apply_op1(MinibatchStddev { groups })
     } else {
         reference::minibatch_stddev(x, &groups)
@@ -73,7 +79,7 @@ pub fn minibatch_stddev_vjp(
         let (expected, x, g) = (expected.dims(), x.dims(), g.dims());
         bail!("minibatch_stddev_vjp: expected g {expected:?} for x {x:?}, got {g:?}");
     }
-    if all_cpu_f32(&[x, g]) {
+    if kernels_for(&[x, g]) {
         x.contiguous()?.apply_op2(&g.contiguous()?, MinibatchStddevVjp { groups })
     } else {
         reference::minibatch_stddev_vjp(x, g, &groups)
@@ -150,6 +156,13 @@ impl CustomOp1 for MinibatchStddev {
         Ok((CpuStorage::F32(y), self.groups.output_shape()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let y = cuda::forward(device, &f32_view(self.name(), x, layout)?, &self.groups)?;
+        Ok(result(y, device, self.groups.output_shape()))
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
         let g = g.detach();
         minibatch_stddev_vjp(&x.detach(), &g, self.groups.members, self.groups.features).map(Some)
@@ -177,6 +190,21 @@ impl CustomOp2 for MinibatchStddevVjp {
         Ok((CpuStorage::F32(cpu::vjp(x, g, &self.groups)), self.groups.input_shape()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        g: &CudaStorage,
+        g_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, x_layout)?;
+        let g = f32_view(self.name(), g, g_layout)?;
+        let gx = cuda::vjp(device, &x, &g, &self.groups)?;
+        Ok(result(gx, device, self.groups.input_shape()))
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -185,6 +213,11 @@ impl CustomOp2 for MinibatchStddevVjp {
         v: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let v = v.detach().contiguous()?;
+        #[cfg(feature = "cuda")]
+        if v.device().is_cuda() {
+            let (to_x, to_g) = cuda::vjp_backward(x, g, &v, &self.groups)?;
+            return Ok((x.track_op().then_some(to_x), g.track_op().then_some(to_g)));
+        }
         let (to_x, to_g) = cpu::vjp_backward(
             view(self.name(), x)?.slice(),
             view(self.name(), g)?.slice(),

@@ -7,13 +7,19 @@
 //! Karras et al. 2019, section 3.2: one noise map per layer, scaled by a learned factor per channel.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, Storage, backend::BackendStorage};
 
 use crate::bias_act::{check_channels, reference_form as bias_act};
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
 
@@ -53,7 +59,7 @@ pub fn noise_bias_act(
     check_channels(NAME, "noise_weight", noise_weight, c)?;
     check_channels(NAME, "bias", bias, c)?;
     check_slope(NAME, slope)?;
-    if noise.track_op() || !all_cpu_f32(&[x, noise, noise_weight, bias]) {
+    if noise.track_op() || !kernels_for(&[x, noise, noise_weight, bias]) {
         return reference(x, noise, noise_weight, bias, bias_scale, slope);
     }
     let planes = Planes { batch: n, channels: c, len: h * w };
@@ -105,6 +111,27 @@ impl CustomOp3 for NoiseBiasAct {
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        noise_weight: &CudaStorage,
+        noise_weight_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(NAME, x, x_layout)?;
+        let weight = f32_view(NAME, noise_weight, noise_weight_layout)?;
+        let bias = f32_view(NAME, bias, bias_layout)?;
+        let (noise, noise_layout) = self.noise.storage_and_layout();
+        let Storage::Cuda(noise) = &*noise else { bail!("{NAME}: expected noise on the GPU") };
+        let noise = f32_view(NAME, noise, noise_layout)?;
+        let y = cuda::forward(device, &x, &noise, &weight, &bias, self)?;
+        Ok(result(y, device, x_layout.shape()))
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -114,6 +141,16 @@ impl CustomOp3 for NoiseBiasAct {
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let g = g.detach().contiguous()?;
+        #[cfg(feature = "cuda")]
+        if g.device().is_cuda() {
+            let (gx, sums, along) = cuda::backward(&g, y, self)?;
+            let gbias = bias.track_op().then(|| sums.affine(self.bias_scale, 0.0)).transpose()?;
+            return Ok((
+                x.track_op().then_some(gx),
+                noise_weight.track_op().then_some(along),
+                gbias,
+            ));
+        }
         let (gx, sums) = cpu::backward(
             view(NAME, &g)?.slice(),
             view(NAME, y)?.slice(),

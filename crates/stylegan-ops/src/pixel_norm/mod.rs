@@ -8,12 +8,18 @@
 //! Karras et al. 2018, section 4.2, equation 2.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 use crate::planes::{Planes, view, widened};
 
 /// x [N, C] or [N, C, H, W] divided, at each position, by the root of the mean square over the channels plus `eps`.
@@ -32,7 +38,7 @@ use crate::planes::{Planes, view, widened};
 /// ```
 pub fn pixel_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let planes = Planes::of("pixel_norm", x)?;
-    if all_cpu_f32(&[x]) {
+    if kernels_for(&[x]) {
         x.contiguous()?.apply_op1(PixelNorm { planes, eps })
     } else {
         reference(x, eps)
@@ -61,8 +67,19 @@ impl CustomOp1 for PixelNorm {
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, layout)?;
+        Ok(result(cuda::forward(device, &x, &self.planes, self.eps)?, device, layout.shape()))
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
         let g = g.detach().contiguous()?;
+        #[cfg(feature = "cuda")]
+        if g.device().is_cuda() {
+            return cuda::backward(&g, x, &self.planes, self.eps).map(Some);
+        }
         let gx = cpu::backward(
             view(self.name(), &g)?.slice(),
             view(self.name(), x)?.slice(),

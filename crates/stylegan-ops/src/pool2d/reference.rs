@@ -46,8 +46,15 @@ fn padded(x: &Tensor, geometry: &Geometry, outside: f64) -> Result<Tensor> {
             Tensor::full(outside, dims, x.device())?.to_dtype(x.dtype())
         };
         let (before, after) = (window.padding, covered.saturating_sub(size + window.padding));
-        let (before, after) = (edge(before)?, edge(after)?);
-        x = Tensor::cat(&[&before, &x, &after], axis)?;
+        // No tensor of nothing: GPUs have no room of size 0.
+        let mut parts = vec![x.clone()];
+        if before > 0 {
+            parts.insert(0, edge(before)?);
+        }
+        if after > 0 {
+            parts.push(edge(after)?);
+        }
+        x = Tensor::cat(&parts, axis)?;
     }
     Ok(x)
 }

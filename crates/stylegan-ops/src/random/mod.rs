@@ -4,6 +4,8 @@
 //! integer operations and additions, multiplications and square roots of floats are used, each rounded as IEEE 754 says: the bits are the same on every
 //! machine and at any number of threads.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod philox;
 #[cfg(test)]
 mod tests;
@@ -116,6 +118,10 @@ impl Stream {
     fn tensor<D: Distribution>(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
         let shape = shape.into();
         let len = shape.elem_count();
+        #[cfg(feature = "cuda")]
+        if let Device::Cuda(device) = device {
+            return cuda::tensor(self, D::KIND, shape, device);
+        }
         // SAFETY: the chunks cover every element, and each writes its own.
         let values = unsafe {
             build_f32(len, |out| {

@@ -5,16 +5,26 @@
 
 use std::f32::consts::{LN_2, PI};
 
+#[cfg(feature = "cuda")]
+use super::cuda::Kind;
+
 /// How four random words become four numbers.
 pub(super) trait Distribution {
     /// The numbers of one block. A trait and not a function value, because calls through those are not inlined into vector code.
     fn block(words: [u32; 4]) -> [f32; 4];
+
+    /// The same on a GPU.
+    #[cfg(feature = "cuda")]
+    const KIND: Kind;
 }
 
 /// Uniform in [0, 1), 24 bits.
 pub(super) struct Uniform;
 
 impl Distribution for Uniform {
+    #[cfg(feature = "cuda")]
+    const KIND: Kind = Kind::Uniform;
+
     #[inline(always)]
     fn block(words: [u32; 4]) -> [f32; 4] {
         words.map(|word| (word >> 8) as i32 as f32 * (1.0 / (1 << 24) as f32))
@@ -25,6 +35,9 @@ impl Distribution for Uniform {
 pub(super) struct SaltAndPepper;
 
 impl Distribution for SaltAndPepper {
+    #[cfg(feature = "cuda")]
+    const KIND: Kind = Kind::SaltAndPepper;
+
     #[inline(always)]
     fn block(words: [u32; 4]) -> [f32; 4] {
         const HEIGHT: f32 = 2.0 * std::f32::consts::SQRT_2;
@@ -40,6 +53,9 @@ impl Distribution for SaltAndPepper {
 pub(super) struct Normal;
 
 impl Distribution for Normal {
+    #[cfg(feature = "cuda")]
+    const KIND: Kind = Kind::Normal;
+
     #[inline(always)]
     fn block([a, b, c, d]: [u32; 4]) -> [f32; 4] {
         let ((x, y), (z, w)) = (normal_pair(a, b), normal_pair(c, d));

@@ -4,13 +4,19 @@
 //! `<up(x), y> = <x, 4 down(y)>`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 
 /// x [N, C, H, W] -> [N, C, 2H, 2W]: every element becomes two by two copies of itself.
 ///
@@ -71,7 +77,7 @@ fn up(name: &'static str, x: &Tensor, gain: f64) -> Result<Tensor> {
     if x.rank() != 4 {
         bail!("{name}: expected [N, C, H, W], got {:?}", x.dims());
     }
-    if all_cpu_f32(&[x]) {
+    if kernels_for(&[x]) {
         x.contiguous()?.apply_op1(Up { name, gain })
     } else {
         reference::up(x, gain)
@@ -83,7 +89,7 @@ fn down(name: &'static str, x: &Tensor, gain: f64) -> Result<Tensor> {
         [_, _, height, width] if height % 2 == 0 && width % 2 == 0 => {}
         ref other => bail!("{name}: expected [N, C, H, W] of even height and width, got {other:?}"),
     }
-    if all_cpu_f32(&[x]) {
+    if kernels_for(&[x]) {
         x.contiguous()?.apply_op1(Down { name, gain })
     } else {
         reference::down(x, gain)
@@ -107,6 +113,14 @@ impl CustomOp1 for Up {
         Ok((CpuStorage::F32(y), (n, c, 2 * h, 2 * w).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (n, c, h, w) = layout.shape().dims4()?;
+        let device = x.device();
+        let y = cuda::up(device, &f32_view(self.name, x, layout)?, w, self.gain)?;
+        Ok(result(y, device, (n, c, 2 * h, 2 * w)))
+    }
+
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
         down("upsample_nearest2d_vjp", &g.detach(), self.gain).map(Some)
     }
@@ -127,6 +141,14 @@ impl CustomOp1 for Down {
         let (n, c, h, w) = layout.shape().dims4()?;
         let y = cpu::down(f32_slice(self.name, x, layout)?, w, self.gain as f32);
         Ok((CpuStorage::F32(y), (n, c, h / 2, w / 2).into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (n, c, h, w) = layout.shape().dims4()?;
+        let device = x.device();
+        let y = cuda::down(device, &f32_view(self.name, x, layout)?, w, self.gain)?;
+        Ok(result(y, device, (n, c, h / 2, w / 2)))
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

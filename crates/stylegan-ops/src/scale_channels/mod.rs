@@ -10,13 +10,19 @@
 //! same as scaling its weights for each image, and the batch stays one convolution.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 use crate::planes::Planes;
 
 /// x [N, C, H, W], s [N, C] -> [N, C, H, W]: every channel of every image times its factor.
@@ -41,7 +47,7 @@ pub fn scale_channels(x: &Tensor, s: &Tensor) -> Result<Tensor> {
         let expected = [planes.batch, planes.channels];
         bail!("scale_channels: expected factors {expected:?}, got {:?}", s.dims());
     }
-    if all_cpu_f32(&[x, s]) {
+    if kernels_for(&[x, s]) {
         x.contiguous()?.apply_op2(&s.contiguous()?, Scale { planes })
     } else {
         reference::scale(x, s)
@@ -67,7 +73,7 @@ pub fn channel_dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.shape() != b.shape() {
         bail!("channel_dot: expected equal shapes, got {:?} and {:?}", a.dims(), b.dims());
     }
-    if all_cpu_f32(&[a, b]) {
+    if kernels_for(&[a, b]) {
         a.contiguous()?.apply_op2(&b.contiguous()?, Dot { planes })
     } else {
         reference::dot(a, b)
@@ -109,6 +115,21 @@ impl CustomOp2 for Scale {
         Ok((CpuStorage::F32(cpu::scale(x, s, &self.planes)), x_layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        s: &CudaStorage,
+        s_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = f32_view(self.name(), x, x_layout)?;
+        let s = f32_view(self.name(), s, s_layout)?;
+        let y = cuda::scale(device, &x, &s, &self.planes)?;
+        Ok(result(y, device, x_layout.shape()))
+    }
+
     fn bwd(&self, x: &Tensor, s: &Tensor, _y: &Tensor, g: &Tensor) -> Gradients {
         let g = g.detach();
         let gx = if_tracked(x, || scale_channels(&g, &s.detach()))?;
@@ -136,6 +157,21 @@ impl CustomOp2 for Dot {
         let b = f32_slice(self.name(), b, b_layout)?;
         let sums = cpu::dot(a, b, &self.planes);
         Ok((CpuStorage::F32(sums), (self.planes.batch, self.planes.channels).into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        a: &CudaStorage,
+        a_layout: &Layout,
+        b: &CudaStorage,
+        b_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = a.device();
+        let a = f32_view(self.name(), a, a_layout)?;
+        let b = f32_view(self.name(), b, b_layout)?;
+        let sums = cuda::dot(device, &a, &b, &self.planes)?;
+        Ok(result(sums, device, (self.planes.batch, self.planes.channels)))
     }
 
     fn bwd(&self, a: &Tensor, b: &Tensor, _d: &Tensor, g: &Tensor) -> Gradients {

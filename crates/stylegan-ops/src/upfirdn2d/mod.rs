@@ -13,14 +13,20 @@
 //! in both axes ([`BINOMIAL`]).
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod geometry;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::{f32_slice, kernels_for};
 use geometry::Geometry;
 
 /// StyleGAN2's filter along one axis; its sum is 1.
@@ -90,11 +96,23 @@ pub fn upfirdn2d_vjp(g: &Tensor, how: &Upfirdn, input_hw: (usize, usize)) -> Res
 }
 
 fn apply(x: &Tensor, geometry: Geometry) -> Result<Tensor> {
-    if all_cpu_f32(&[x]) {
+    if kernels_for(&[x]) && has_kernel(x, &geometry) {
         x.contiguous()?.apply_op1(Op { geometry })
     } else {
         reference::apply(x, &geometry)
     }
+}
+
+/// Whether the filter is short enough for the kernel on the device of `x`.
+#[cfg(feature = "cuda")]
+fn has_kernel(x: &Tensor, geometry: &Geometry) -> bool {
+    x.device().is_cpu() || geometry.taps.len() <= cuda::MOST_TAPS
+}
+
+/// The kernel on the CPU takes every filter.
+#[cfg(not(feature = "cuda"))]
+fn has_kernel(_x: &Tensor, _geometry: &Geometry) -> bool {
+    true
 }
 
 struct Op {
@@ -111,6 +129,15 @@ impl CustomOp1 for Op {
         let y = cpu::apply(f32_slice(self.name(), x, layout)?, n * c, &self.geometry);
         let [rows, columns] = &self.geometry.axes;
         Ok((CpuStorage::F32(y), (n, c, rows.output, columns.output).into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (n, c, _, _) = layout.shape().dims4()?;
+        let device = x.device();
+        let y = cuda::apply(device, &f32_view(self.name(), x, layout)?, n * c, &self.geometry)?;
+        let [rows, columns] = &self.geometry.axes;
+        Ok(result(y, device, (n, c, rows.output, columns.output)))
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

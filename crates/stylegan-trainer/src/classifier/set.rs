@@ -47,6 +47,7 @@ pub struct Classifier {
     /// SHA-256 of its file.
     pub checksum: String,
     network: Discriminator,
+    device: Device,
 }
 
 impl Classifier {
@@ -70,11 +71,11 @@ impl Classifier {
         Ok(stylegan_checkpoint::save(&Self::file(folder, &about.attribute), named, &metadata)?)
     }
 
-    /// Opens a classifier's file.
+    /// Opens a classifier's file on a device.
     ///
     /// # Errors
     /// If the file cannot be read, is damaged, or holds something else.
-    pub fn open(path: &Path) -> Result<Self, ClassifierError> {
+    pub fn open(path: &Path, device: &Device) -> Result<Self, ClassifierError> {
         let not =
             |problem: String| ClassifierError::NotAClassifier { path: path.to_owned(), problem };
         let checkpoint = stylegan_checkpoint::load(path)?;
@@ -85,15 +86,16 @@ impl Classifier {
         let shapes = shapes_of(|vb| Discriminator::new(&about.network, vb))?;
         checkpoint.require(shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))?;
         let tensors = checkpoint.tensors.into_iter().collect();
-        let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+        let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
         let network = Discriminator::new(&about.network, vb)?;
         let checksum = stylegan_features::sha256(path)
             .map_err(|source| ClassifierError::Io { path: path.to_owned(), source })?;
-        Ok(Self { about, checksum, network })
+        Ok(Self { about, checksum, network, device: device.clone() })
     }
 
     /// Scores `[N]` of images that are of its size.
     fn score(&self, images: &Tensor) -> candle_core::Result<Vec<f32>> {
+        let images = &images.to_device(&self.device)?;
         self.network.forward(images, 0.0, None)?.score.to_vec1()
     }
 }
@@ -105,11 +107,11 @@ pub struct ClassifierSet {
 }
 
 impl ClassifierSet {
-    /// Opens all classifiers of a folder, in the order of the label.
+    /// Opens all classifiers of a folder on a device, in the order of the label.
     ///
     /// # Errors
     /// If there is none, one cannot be read, or they were trained on different images.
-    pub fn open(folder: &Path) -> Result<Self, ClassifierError> {
+    pub fn open(folder: &Path, device: &Device) -> Result<Self, ClassifierError> {
         let io = |source| ClassifierError::Io { path: folder.to_owned(), source };
         let mut paths = Vec::new();
         for entry in fs::read_dir(folder).map_err(io)? {
@@ -119,8 +121,10 @@ impl ClassifierSet {
             }
         }
         paths.sort();
-        let mut classifiers =
-            paths.iter().map(|path| Classifier::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut classifiers = paths
+            .iter()
+            .map(|path| Classifier::open(path, device))
+            .collect::<Result<Vec<_>, _>>()?;
         let Some(first) = classifiers.first() else {
             return Err(ClassifierError::None { folder: folder.to_owned() });
         };

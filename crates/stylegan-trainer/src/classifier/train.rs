@@ -100,6 +100,7 @@ pub fn train(
     dataset: &dyn Dataset,
     config: &ClassifierConfig,
     folder: &Path,
+    device: &Device,
     stop: &AtomicBool,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Vec<Trained>, ClassifierError> {
@@ -125,15 +126,14 @@ pub fn train(
         };
         let path = Classifier::file(folder, &attribute);
         if path.is_file() {
-            let about = Classifier::open(&path)?.about;
+            let about = Classifier::open(&path, device)?.about;
             if about.dataset == dataset.fingerprint() {
                 report(images);
                 return Ok(Trained::Found(about));
             }
         }
-        let job = Job { dataset, config, index, seen, held_out };
-        let parameters =
-            Parameters::new(config.seed ^ (index as u64) << 32, DType::F32, &Device::Cpu);
+        let job = Job { dataset, config, device, index, seen, held_out };
+        let parameters = Parameters::new(config.seed ^ (index as u64) << 32, DType::F32, device);
         let network = network_config(config, dataset);
         let Some(accuracy) = job.run(&network, &parameters, images, stop, &report)? else {
             return Ok(Trained::Stopped { attribute });
@@ -152,13 +152,18 @@ pub fn train(
         Classifier::save(folder, &about, &parameters)?;
         Ok(Trained::Done(about))
     };
-    (0..count).into_par_iter().with_max_len(1).map(one).collect()
+    if device.is_cpu() {
+        return (0..count).into_par_iter().with_max_len(1).map(one).collect();
+    }
+    // A GPU is full with one of them.
+    (0..count).map(one).collect()
 }
 
 /// The training of one attribute.
 struct Job<'a> {
     dataset: &'a dyn Dataset,
     config: &'a ClassifierConfig,
+    device: &'a Device,
     index: usize,
     seen: &'a [usize],
     held_out: &'a [usize],
@@ -255,8 +260,8 @@ impl Job<'_> {
         }
         let tensors = || -> TensorResult<_> {
             let shape = (indices.len(), channels, height, width);
-            let images = reals::process(&bytes, shape, 0, 0.0, &Device::Cpu)?;
-            Ok((images, Tensor::from_vec(sides, indices.len(), &Device::Cpu)?))
+            let images = reals::process(&bytes, shape, 0, 0.0, self.device)?;
+            Ok((images, Tensor::from_vec(sides, indices.len(), self.device)?))
         };
         Ok(tensors()?)
     }

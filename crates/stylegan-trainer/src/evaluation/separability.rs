@@ -107,7 +107,8 @@ pub fn latents(subject: &Subject<'_>, run: &SeparabilityRun) -> Result<Latents, 
         let count = run.batch.min(run.samples - start);
         let (of_z, of_w) = block_latents(subject, run, block as u64, count)?;
         z.push(of_z);
-        w.push(of_w);
+        // Planes are found in main memory.
+        w.push(of_w.to_device(&Device::Cpu)?);
     }
     Ok(Latents { z: Tensor::cat(&z, 0)?, w: Tensor::cat(&w, 0)? })
 }

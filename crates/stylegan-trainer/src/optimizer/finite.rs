@@ -2,12 +2,22 @@
 
 use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
+use stylegan_ops::not_finite;
 
 use crate::gradients::Gradients;
 use crate::slices::{CHUNK, with_slice};
 
 /// The first parameter, in the order of names, whose gradient has a NaN or an infinity.
 pub(super) fn first_not_finite(gradients: &Gradients) -> Result<Option<String>> {
+    let all: Vec<(&str, Tensor)> = gradients
+        .iter()
+        .map(|(name, gradient)| Ok((name, gradient.detach().contiguous()?)))
+        .collect::<Result<_>>()?;
+    let tensors: Vec<&Tensor> = all.iter().map(|(_, gradient)| gradient).collect();
+    if let Some(flags) = not_finite(&tensors)? {
+        let found = all.iter().zip(flags).find(|(_, flag)| *flag);
+        return Ok(found.map(|((name, _), _)| (*name).to_owned()));
+    }
     for (name, gradient) in gradients.iter() {
         if !is_finite(gradient)? {
             return Ok(Some(name.to_owned()));

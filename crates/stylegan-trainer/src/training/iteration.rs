@@ -138,6 +138,11 @@ impl Training {
         reals::process(&batch.images, shape, halvings, state.lod.fract(), &self.device)
     }
 
+    /// Parts of a batch that are computed side by side: one on a GPU, which has one stream of work.
+    pub(super) fn parts_at_once(&self) -> usize {
+        if self.device.is_cpu() { self.config.schedule.parts_at_once } else { 1 }
+    }
+
     fn discriminator_half(
         &self,
         settings: &StepSettings,
@@ -155,7 +160,7 @@ impl Training {
             let reals = reals.narrow(0, part.start, part.size)?;
             settings.discriminator(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
-        by_parts(parts, self.config.schedule.parts_at_once, compute, |part, step| {
+        by_parts(parts, self.parts_at_once(), compute, |part, step| {
             gradients.accumulate(step.gradients, part.weight)?;
             means.discriminator_loss += step.loss * part.weight;
             means.real_score += step.real_score * part.weight;
@@ -184,7 +189,7 @@ impl Training {
             let at = StepPosition { step, part: part.index, lod: state.lod };
             settings.generator(networks, part.size, of_part(&labels, part)?.as_ref(), at)
         };
-        by_parts(parts, self.config.schedule.parts_at_once, compute, |part, step| {
+        by_parts(parts, self.parts_at_once(), compute, |part, step| {
             gradients.accumulate(step.gradients, part.weight)?;
             means.generator_loss += step.loss * part.weight;
             ws.push(step.w);

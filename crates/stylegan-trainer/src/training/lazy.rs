@@ -35,7 +35,7 @@ impl Training {
             let reals = reals.narrow(0, part.start, part.size)?;
             settings.penalties(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
-        by_parts(parts, self.config.schedule.parts_at_once, compute, |part, step| {
+        by_parts(parts, self.parts_at_once(), compute, |part, step| {
             means.penalty += step.penalty * part.weight;
             gradients.accumulate(step.gradients, part.weight)
         })?;

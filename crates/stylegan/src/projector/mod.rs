@@ -182,6 +182,8 @@ impl Search {
         labels: Option<&Tensor>,
         settings: &ProjectionSettings,
     ) -> Result<Self> {
+        // All parts of a model are on one device.
+        let device = tensors.values().next().map_or(Device::Cpu, |tensor| tensor.device().clone());
         let mut noise = BTreeMap::new();
         let mut parts: HashMap<String, Tensor> = HashMap::new();
         for (name, tensor) in tensors {
@@ -193,7 +195,7 @@ impl Search {
             }
             parts.insert(name.clone(), tensor);
         }
-        let builder = VarBuilder::from_tensors(parts, DType::F32, &Device::Cpu);
+        let builder = VarBuilder::from_tensors(parts, DType::F32, &device);
         let generator = Generator::new(config, builder)?;
         let (mean, deviation) = statistics(&generator, labels, settings)?;
         let mean = mean.reshape((1, 1, ()))?;
@@ -293,7 +295,9 @@ fn statistics(
         let stream = Stream::new(settings.seed, start as u64, SAMPLES);
         let labels = labels.map(|labels| labels.repeat((n, 1))).transpose()?;
         ws.push(
-            generator.map(&stream.normal((n, z_dim), &Device::Cpu)?, labels.as_ref())?.detach(),
+            generator
+                .map(&stream.normal((n, z_dim), generator.w_avg().device())?, labels.as_ref())?
+                .detach(),
         );
     }
     let ws = Tensor::cat(&ws, 0)?;

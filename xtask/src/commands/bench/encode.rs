@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use serde::Serialize;
 use stylegan::Parameters;
 use stylegan_ops::random::Stream;
 use stylegan_psp::{Encoder, EncoderConfig, Mode};
 
 use super::{Args, WARM_UP, hundredths, peak_memory};
+use crate::device;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
@@ -33,11 +34,11 @@ struct Line<'a> {
 /// None in practice.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let config = EncoderConfig::default();
-    let parameters = Parameters::new(0, DType::F32, &Device::Cpu);
+    let parameters = Parameters::new(0, DType::F32, device::chosen());
     Encoder::new(&config, parameters.builder())?;
     let encoder = Encoder::new(&config, parameters.frozen_builder())?;
     let shape = (args.batch, config.input_channels, config.input_size, config.input_size);
-    let images = Stream::new(0, 0, 0).normal(shape, &Device::Cpu)?;
+    let images = Stream::new(0, 0, 0).normal(shape, device::chosen())?;
     let mut times = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
         let started = Instant::now();

@@ -10,6 +10,7 @@ use stylegan_metrics::{Divisor, Features, Gaussian, trace_of_root};
 use stylegan_ops::random::Stream;
 
 use super::{Args, WARM_UP, hundredths, peak_memory};
+use crate::device;
 use crate::failure::{Failure, OrFail};
 use crate::printer::Printer;
 
@@ -40,15 +41,18 @@ struct Line<'a> {
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let images = |stream: u64, side: usize| {
         let stream = Stream::new(0, stream, 0);
-        stream.uniform((args.batch, 3, side, side), &Device::Cpu)?.affine(2.0, -1.0)
+        stream.uniform((args.batch, 3, side, side), device::chosen())?.affine(2.0, -1.0)
     };
-    let lpips = Lpips::random(Backbone::Vgg16, 0).or_user()?;
+    let weights = Weights::random(&Backbone::Vgg16.shapes(), 0).or_user()?;
+    let weights = weights.to_device(device::chosen()).or_user()?;
+    let lpips = Lpips::new(Backbone::Vgg16, &weights).or_user()?;
     let (a, b) = (images(0, LPIPS_SIDE)?, images(1, LPIPS_SIDE)?);
     measure("lpips vgg16 256x256, pairs", args.batch, args, printer, || {
         lpips.distance(&a, &b).map(drop).or_user()
     })?;
     drop(lpips);
     let weights = Weights::random(&Inception::shapes(), 0).or_user()?;
+    let weights = weights.to_device(device::chosen()).or_user()?;
     let inception = Inception::new(&weights, Sampling::Centres).or_user()?;
     let x = images(2, INCEPTION_SIDE)?;
     measure("inception 299x299, images", args.batch, args, printer, || {

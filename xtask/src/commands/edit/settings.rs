@@ -124,7 +124,7 @@ fn of_table(path: &Path, artist: &Artist) -> Result<Labelled, Failure> {
         Failure::user(format!("`{}`: {problem}", path.display()))
             .hint("the first line is like seed,smile,hat, and each further one like 17,1,0")
     })?;
-    let w = artist.styles(&seeds)?.mean(1)?;
+    let w = artist.styles(&seeds)?.mean(1)?.to_device(&candle_core::Device::Cpu)?;
     Ok(Labelled { w, names, labels })
 }
 

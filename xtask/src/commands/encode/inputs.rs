@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use stylegan_dataset::source::Raw;
 use stylegan_dataset::{Pixels, SourceOptions, open_source};
 use stylegan_psp::{InputDraws, Task, pair_of, resized};
@@ -10,6 +10,7 @@ use stylegan_trainer::psp::PspModel;
 
 use crate::collection;
 use crate::commands::train_psp::psp_failure;
+use crate::device;
 use crate::failure::{Failure, OrFail};
 use crate::printer::Printer;
 
@@ -116,7 +117,7 @@ impl<'a> Inputs<'a> {
                         format!("`{}` is no grey image, as a map of classes is", name.display());
                     return Err(Failure::user(said).hint("save it with one channel"));
                 }
-                self.psp.class_map(name, *width, data, &Device::Cpu).map_err(psp_failure)
+                self.psp.class_map(name, *width, data, device::chosen()).map_err(psp_failure)
             };
             let encoded = Tensor::cat(&range.map(map).collect::<Result<Vec<_>, _>>()?, 0)?;
             let channels = self.psp.decoder().config().synthesis.channels;
@@ -173,7 +174,7 @@ impl Batch {
 fn square(image: &Pixels) -> Result<Tensor, Failure> {
     let Pixels { width, height, channels, data } = image;
     let values: Vec<f32> = data.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
-    let pixels = Tensor::from_vec(values, (1, *height, *width, *channels), &Device::Cpu)?;
+    let pixels = Tensor::from_vec(values, (1, *height, *width, *channels), device::chosen())?;
     let side = (*width).min(*height);
     let (top, left) = ((height - side) / 2, (width - side) / 2);
     let pixels = pixels.narrow(1, top, side)?.narrow(2, left, side)?;

@@ -156,6 +156,8 @@ impl Named {
             let tensor = if buffer { var.as_detached_tensor() } else { var.as_tensor().clone() };
             (name.clone(), tensor)
         });
-        VarBuilder::from_tensors(tensors.collect(), DType::F32, &Device::Cpu)
+        // All are on one device.
+        let device = self.vars.values().next().map_or(Device::Cpu, |var| var.device().clone());
+        VarBuilder::from_tensors(tensors.collect(), DType::F32, &device)
     }
 }

@@ -1,7 +1,7 @@
 //! pixel2style2pixel: codes and gradients of the encoder, embeddings of the identity network; Ranger's steps.
 
 use anyhow::{Context, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use serde_json::Value;
 use stylegan::Parameters;
 use stylegan_psp::{
@@ -92,11 +92,11 @@ pub fn ranger(case: &Case, report: &mut Report) -> Result<()> {
     });
     let start = ["w", "b"].map(|name| Ok((name.to_owned(), case.input(name)?)));
     let parameters =
-        Parameters::from_tensors(&start.into_iter().collect::<Result<_>>()?, &Device::Cpu)?;
+        Parameters::from_tensors(&start.into_iter().collect::<Result<_>>()?, &case.device)?;
     let vars = ["w", "b"].map(|name| parameters.get(name));
     let [Some(w), Some(b)] = vars else { anyhow::bail!("a parameter is missing") };
     let (target_w, target_b) = (case.input("target_w")?, case.input("target_b")?);
-    let mut loss = Tensor::zeros((), DType::F32, &Device::Cpu)?;
+    let mut loss = Tensor::zeros((), DType::F32, &case.device)?;
     for _ in 0..number("steps")? as usize {
         let (w, b) = (w.as_tensor(), b.as_tensor());
         let of_w = (w - &target_w)?.sqr()?.sqr()?.mean_all()?;

@@ -61,7 +61,7 @@ pub fn parameters(case: &Case, prefix: &str) -> Result<Named> {
     // Networks without a truncation average still have the buffer.
     if !renamed.iter().any(|(name, _)| name == "w_avg") {
         let dim = size(&case.config, "z_space_dim")?;
-        let zeros = Tensor::zeros(dim, candle_core::DType::F32, &candle_core::Device::Cpu)?;
+        let zeros = Tensor::zeros(dim, candle_core::DType::F32, &case.device)?;
         renamed.push(("w_avg".to_owned(), zeros));
     }
     Named::new(renamed)

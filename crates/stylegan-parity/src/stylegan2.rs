@@ -64,8 +64,7 @@ pub fn generator(case: &Case, report: &mut Report) -> Result<()> {
         let tensor = names::stylegan2_shape(&name, &tensor)?;
         renamed.insert(name, tensor);
     }
-    let zeros =
-        Tensor::zeros(config.mapping.w_dim, candle_core::DType::F32, &candle_core::Device::Cpu)?;
+    let zeros = Tensor::zeros(config.mapping.w_dim, candle_core::DType::F32, &case.device)?;
     renamed.entry("w_avg".to_owned()).or_insert(zeros);
     let parameters = Named::new(renamed)?;
     let generator = Generator::new(&config, parameters.builder())?;

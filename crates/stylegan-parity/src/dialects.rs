@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 use stylegan::{Generator, Noise};
 use stylegan_checkpoint::pickle::{Document, Limits};
@@ -60,7 +60,7 @@ fn generator(
         anyhow::bail!("it was taken for a {}", converted.model.title());
     };
     let tensors = converted.tensors.into_iter().collect();
-    let builder = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let builder = VarBuilder::from_tensors(tensors, DType::F32, &case.device);
     Ok(Generator::new(config, builder)?)
 }
 

@@ -43,8 +43,8 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
     let networks = Networks::from_parameters(
         &generator_config,
         &discriminator_config,
-        Parameters::from_tensors(&g_before, &Device::Cpu)?,
-        Parameters::from_tensors(&d_before, &Device::Cpu)?,
+        Parameters::from_tensors(&g_before, &case.device)?,
+        Parameters::from_tensors(&d_before, &case.device)?,
     )?;
 
     let settings = StepSettings {

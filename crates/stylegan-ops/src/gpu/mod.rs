@@ -1,0 +1,101 @@
+//! Opening one of the machine's GPUs, with an error for everything that can be in the way.
+
+#[cfg(feature = "cuda")]
+mod open;
+
+use candle_core::Device;
+
+/// The least compute capability: that of the PTX that the kernels are compiled to.
+pub const LEAST_CAPABILITY: (u32, u32) = (7, 5);
+
+/// Why a GPU cannot be used. Each is one sentence that a person can act on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GpuError {
+    /// The program was built without the feature.
+    #[error("this program was built for the CPU alone")]
+    NotBuilt,
+    /// The driver does not answer.
+    #[error("NVIDIA's driver does not answer ({0})")]
+    Driver(String),
+    /// A stub that only programs are linked with.
+    #[error(
+        "the driver's library that was found is a stub for building; take its folder off LD_LIBRARY_PATH"
+    )]
+    Stub,
+    /// There is a driver and nothing to drive.
+    #[error("there is no NVIDIA GPU in this machine, or none that this process may see")]
+    NoGpu,
+    /// There are GPUs, but not this one.
+    #[error("there is no GPU {index}: this machine has {count}, counted from 0")]
+    Index {
+        /// What was asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The driver knows older programs only.
+    #[error(
+        "the driver is too old: it runs programs for CUDA {found}, and this one was built for CUDA {needed}"
+    )]
+    OldDriver {
+        /// The newest version that the driver knows.
+        found: String,
+        /// The version that the program was built with.
+        needed: String,
+    },
+    /// The GPU is too old.
+    #[error(
+        "the GPU {name} has compute capability {}.{}, and {}.{} is the least",
+        found.0, found.1, LEAST_CAPABILITY.0, LEAST_CAPABILITY.1
+    )]
+    Capability {
+        /// The GPU's name.
+        name: String,
+        /// Its compute capability.
+        found: (u32, u32),
+    },
+    /// cuDNN cannot be used.
+    #[error("cuDNN cannot be used ({0})")]
+    Cudnn(String),
+    /// Something else, in candle's words.
+    #[error("the GPU cannot be used")]
+    Other(#[from] candle_core::Error),
+}
+
+/// GPU `index` of this machine, counted from 0, after checks of the driver, the GPU and cuDNN.
+///
+/// All threads share one stream of work, so that operations run in the order in which they were asked for, whatever thread asks.
+///
+/// # Errors
+/// [`GpuError`], whatever is in the way; [`GpuError::NotBuilt`] without the feature `cuda`.
+pub fn open_gpu(index: usize) -> Result<Device, GpuError> {
+    #[cfg(feature = "cuda")]
+    return open::open(index);
+    #[cfg(not(feature = "cuda"))]
+    {
+        let _ = index;
+        Err(GpuError::NotBuilt)
+    }
+}
+
+/// The name of a GPU, as its maker has it; none for the CPU.
+pub fn gpu_name(device: &Device) -> Option<String> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return open::name(device);
+    }
+    let _ = device;
+    None
+}
+
+#[cfg(all(test, not(feature = "cuda")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_for_the_cpu_says_so() {
+        assert!(matches!(open_gpu(0), Err(GpuError::NotBuilt)));
+        assert_eq!(gpu_name(&Device::Cpu), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! `cargo xtask check-cuda`: whether the code for GPUs compiles, on any machine.
+//!
+//! Without NVIDIA's toolkit, the compiler of Rust checks and lints everything, and a stand-in for nvcc writes empty files. With the toolkit (`CUDA_HOME` is
+//! set), the kernels are compiled as well and the program is linked, for all GPUs from compute capability 7.5 on.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::failure::{Failure, OrFail};
+use crate::printer::Printer;
+use crate::tidy;
+
+/// The stand-in, in the workspace.
+const STAND_IN: &str = ".ci/nvcc-stand-in";
+
+/// The toolkit's version that bindings are chosen for where there is none, as cudarc writes it.
+const VERSION: &str = "13000";
+
+/// The compute capability that candle's own kernels are compiled for.
+const CAPABILITY: &str = "75";
+
+/// What was typed.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Check and lint only, even where there is a toolkit
+    #[arg(long)]
+    pub lint_only: bool,
+}
+
+/// Checks, and links where there is a toolkit.
+///
+/// # Errors
+///
+/// When something does not compile, or the linter complains.
+pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    let root = tidy::workspace_root();
+    printer.note("checking the code for GPUs, with a stand-in for nvcc");
+    let mut clippy = cargo(&root, "clippy");
+    clippy
+        .args(["--locked", "--workspace", "--all-targets", "--features", "xtask/cuda"])
+        // Of its own: a real build must not find the empty kernels.
+        .args(["--target-dir", "target/check-cuda", "--", "--deny", "warnings"])
+        .env("NVCC", root.join(STAND_IN))
+        .env("CUDARC_CUDA_VERSION", VERSION);
+    succeed(clippy, "the code for GPUs does not compile, or the linter complains")?;
+    if args.lint_only {
+        return Ok(());
+    }
+    if std::env::var_os("CUDA_HOME").is_none() {
+        printer.note("CUDA_HOME is not set: kernels are not compiled, and nothing is linked");
+        return Ok(());
+    }
+    printer.note("compiling the kernels and linking, with the toolkit in CUDA_HOME");
+    let mut build = cargo(&root, "build");
+    build
+        .args(["--locked", "--release", "--package", "xtask", "--features", "cuda"])
+        .args(["--target-dir", "target/cuda"]);
+    succeed(build, "the program for GPUs cannot be built")?;
+    printer.line("target/cuda/release/xtask")
+}
+
+fn cargo(root: &Path, command: &str) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.arg(command).current_dir(root);
+    if std::env::var_os("CUDA_COMPUTE_CAP").is_none() {
+        cargo.env("CUDA_COMPUTE_CAP", CAPABILITY);
+    }
+    cargo
+}
+
+fn succeed(mut command: Command, otherwise: &str) -> Result<(), Failure> {
+    let status = command.status().or_user_with(|| "cannot run `cargo`".to_owned())?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::user(otherwise).hint("the lines above say where"))
+}

@@ -1,0 +1,125 @@
+//! The device that a command computes on: `--device cpu`, `--device cuda` or `--device cuda:1`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use candle_core::Device;
+use stylegan_ops::{GpuError, open_gpu};
+
+use crate::failure::Failure;
+
+/// What was typed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// A GPU by its number.
+    Cuda(usize),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(typed: &str) -> Result<Self, String> {
+        match typed.split_once(':') {
+            None if typed == "cpu" => Ok(Self::Cpu),
+            None if typed == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", index)) => index
+                .parse()
+                .map(Self::Cuda)
+                .map_err(|_| format!("`{index}` is no number of a GPU, such as cuda:0")),
+            _ => Err("devices are cpu, cuda and cuda:N".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+/// One for the process, as its pool of threads.
+static CHOSEN: OnceLock<Device> = OnceLock::new();
+
+/// Opens the device that was typed, for all that follows.
+///
+/// # Errors
+///
+/// When it cannot be used.
+pub fn choose(choice: Choice) -> Result<(), Failure> {
+    let device = match choice {
+        Choice::Cpu => Device::Cpu,
+        Choice::Cuda(index) => open_gpu(index).map_err(failure)?,
+    };
+    CHOSEN.set(device).map_err(|_| Failure::program("the device was chosen twice"))
+}
+
+/// The device of this process; the processor unless another one was chosen.
+pub fn chosen() -> &'static Device {
+    CHOSEN.get_or_init(|| Device::Cpu)
+}
+
+/// What to try against everything that keeps a GPU from being used.
+fn failure(error: GpuError) -> Failure {
+    let hint = match &error {
+        GpuError::NotBuilt => {
+            "build it with `cargo build --release -p xtask --features cuda` (README.md says what that needs), or leave --device away"
+        }
+        GpuError::Driver(_) => "`nvidia-smi` should list the GPUs; --device cpu needs none",
+        GpuError::Stub => "the real library, libcuda.so.1, comes with NVIDIA's driver",
+        GpuError::NoGpu => {
+            "`nvidia-smi` should list one, and CUDA_VISIBLE_DEVICES should not hide it"
+        }
+        GpuError::Index { .. } => "`nvidia-smi -L` lists the GPUs",
+        GpuError::OldDriver { .. } => {
+            "install a newer driver, or build the program with an older CUDA toolkit"
+        }
+        GpuError::Capability { .. } => "GPUs from the Turing generation on can be used",
+        GpuError::Cudnn(_) => {
+            "put the folder of libcudnn.so.9 on LD_LIBRARY_PATH, or build with --features cuda-without-cudnn"
+        }
+        _ => "--device cpu computes without it",
+    };
+    Failure::user_error(error).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read_as_they_are_written() {
+        for choice in [Choice::Cpu, Choice::Cuda(0), Choice::Cuda(7)] {
+            assert_eq!(choice.to_string().parse(), Ok(choice));
+        }
+        assert_eq!("cuda".parse(), Ok(Choice::Cuda(0)));
+        assert!("cuda:x".parse::<Choice>().unwrap_err().contains("`x`"));
+        assert!("gpu".parse::<Choice>().unwrap_err().contains("cuda:N"));
+    }
+
+    #[test]
+    fn every_obstacle_is_one_line_with_a_hint_and_the_users() {
+        let errors = [
+            GpuError::NotBuilt,
+            GpuError::Driver("CUDA_ERROR_UNKNOWN".to_owned()),
+            GpuError::Stub,
+            GpuError::NoGpu,
+            GpuError::Index { index: 3, count: 2 },
+            GpuError::OldDriver { found: "12.4".to_owned(), needed: "13.0".to_owned() },
+            GpuError::Capability { name: "Tesla P40".to_owned(), found: (6, 1) },
+            GpuError::Cudnn("CUDNN_STATUS_NOT_INITIALIZED".to_owned()),
+        ];
+        for error in errors {
+            let failure = failure(error);
+            assert_eq!(failure.exit_code(), 1);
+            let said = failure.to_string();
+            assert_eq!(said.lines().count(), 2, "{said}");
+        }
+    }
+}
