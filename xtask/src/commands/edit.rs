@@ -12,7 +12,7 @@ use serde::Serialize;
 use stylegan::editing::moved;
 use stylegan::{Codes, fingerprint};
 
-use crate::drawing::{Artist, ModelArgs, psi};
+use crate::drawing::{Artist, ModelArgs, Subjects, psi};
 use crate::failure::{Failure, OrFail};
 use crate::model;
 use crate::output;
@@ -31,7 +31,7 @@ pub struct Args {
     /// The model.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Codes to change: a file that project or this command wrote
+    /// Codes to change: a file that project, encode or this command wrote
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     pub codes: Option<PathBuf>,
     /// Seeds of the latents to change, such as 0,3,7-10
@@ -126,36 +126,17 @@ struct Written<'a> {
 /// When the model, the codes or a direction cannot be used, or a file cannot be written.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let artist = Artist::open(&args.model, printer)?;
-    let path = model::locate(args.model.model.as_deref(), printer)?;
-    let (config, tensors) = model::read_generator(&path, &Device::Cpu)?;
+    let (config, tensors) = model::read_generator(artist.path(), &Device::Cpu)?;
     let print = fingerprint(&tensors)?;
-    let generator = artist.generator();
-    let shape = (generator.num_layers(), config.synthesis.w_dim);
+    let shape = (artist.generator().num_layers(), config.synthesis.w_dim);
     let directions = settings::resolve(args, &artist, &config, &tensors, &print, shape)?;
     // Everything that can be wrong with the layers is wrong with any direction.
     let layers = args.layers.as_ref().map(|layers| layers.0.clone());
 
-    let (ws, names, maps) = match &args.codes {
-        Some(file) => {
-            let codes = Codes::load_for(file, &print, shape).or_user().map_err(|failure| {
-                failure.hint("codes can be used only with the model that they were made with")
-            })?;
-            (codes.ws, codes.names, codes.noise)
-        }
-        None => {
-            let styles = artist.styles(&args.seeds.0)?;
-            let names = args.seeds.0.iter().map(|seed| format!("seed {seed}")).collect();
-            let ws = generator.truncate(&styles, args.psi, Some(args.cutoff))?;
-            (ws, names, BTreeMap::new())
-        }
-    };
-    let artist =
-        if maps.is_empty() { artist } else { artist.with_noise_maps(&config, tensors, &maps)? };
+    let truncation = (args.psi, args.cutoff);
+    let (artist, subjects) = artist.subjects(args.codes.as_deref(), &args.seeds.0, truncation)?;
+    let Subjects { ws, names, seeds, maps } = subjects;
     let count = ws.dim(0)?;
-    let seeds: Vec<u64> = match &args.codes {
-        Some(_) => (0..count as u64).collect(),
-        None => args.seeds.0.clone(),
-    };
 
     for (name, direction) in &directions {
         let at =

@@ -56,15 +56,33 @@ fn an_encoder_is_trained_resumed_and_encodes_every_image() {
     // Ten columns; input, output and four others.
     assert_eq!(size(&at.join("out/encoded.png")), (160, 96));
     let codes = stylegan_checkpoint::load(&at.join("out/codes.safetensors")).unwrap();
-    assert_eq!(codes.tensors["codes"].dims(), [10, 6, 8]);
+    assert_eq!(codes.tensors["ws"].dims(), [10, 6, 8]);
     // An image's codes do not depend on its batch, but for rounding.
     lines(at, ["encode", "--psp", "run", "--image", "wide.png", "--codes", "one.safetensors"]);
     let one = stylegan_checkpoint::load(&at.join("one.safetensors")).unwrap();
     let flat = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let of_nine = flat(&codes.tensors["codes"].narrow(0, 9, 1).unwrap());
-    for (one, of_nine) in flat(&one.tensors["codes"]).iter().zip(of_nine) {
+    let of_nine = flat(&codes.tensors["ws"].narrow(0, 9, 1).unwrap());
+    for (one, of_nine) in flat(&one.tensors["ws"]).iter().zip(of_nine) {
         assert!((one - of_nine).abs() < 1e-5, "{one} {of_nine}");
     }
+
+    // The decoder stayed as it was, and takes the codes wherever it draws.
+    let draw = |command: &[&str]| {
+        let more = ["--model", "tiny.safetensors", "--codes", "out/codes.safetensors"];
+        lines(at, command.iter().chain(&more))
+    };
+    let drawn = draw(&["generate", "--out", "codes"]);
+    assert_eq!((drawn.len(), drawn[9].as_str()), (10, "codes/code-0009.png"));
+    let outputs = image::open(at.join("out/encoded.png")).unwrap().to_rgb8();
+    let ninth = image::open(at.join(&drawn[9])).unwrap().to_rgb8();
+    assert!(
+        ninth
+            .enumerate_pixels()
+            .all(|(x, y, pixel)| outputs.get_pixel(9 * 16 + x, 16 + y) == pixel)
+    );
+    draw(&["mix", "--cols", "1-3", "--styles", "0-1"]);
+    assert_eq!(size(&at.join("out/mix.png")), (64, 11 * 16));
+    assert_eq!(draw(&["edit", "--direction", "factor-0"]), ["out/edit-factor-0.png"]);
 }
 
 #[test]
