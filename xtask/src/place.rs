@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use stylegan_trainer::RunError;
 use stylegan_trainer::run_dir::{RunDir, RunDirError};
 
 use crate::failure::Failure;
@@ -39,14 +40,14 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// Those of `prepare`, and of the folder, by way of `failure`.
+    /// Those of `prepare`, and of the folder.
     pub fn around<T>(
         &self,
         prepare: impl FnOnce() -> Result<T, Failure>,
-        failure: impl Fn(RunDirError) -> Failure,
     ) -> Result<(RunDir, T), Failure> {
+        let of_folder = |error| failure(RunError::RunDir(error));
         if let Self::Resume(path) = self {
-            let run = RunDir::open(path).map_err(failure)?;
+            let run = RunDir::open(path).map_err(of_folder)?;
             return Ok((run, prepare()?));
         }
         let prepared = prepare()?;
@@ -54,6 +55,32 @@ impl Place {
             Self::New(name) => RunDir::create(Path::new(model::RUNS), name),
             Self::At(path) | Self::Resume(path) => RunDir::at(path),
         };
-        Ok((run.map_err(failure)?, prepared))
+        Ok((run.map_err(of_folder)?, prepared))
     }
+}
+
+/// Whose mistake it is that a run cannot begin or go on, and what to try.
+pub fn failure(error: RunError) -> Failure {
+    let hint = match &error {
+        RunError::Compute(_) => return Failure::program(error),
+        RunError::Dataset(error) => error.hint().unwrap_or("name a folder of images with --data"),
+        RunError::RunDir(RunDirError::Locked { .. }) => {
+            "wait for the other run to end, or name another folder with --run"
+        }
+        RunError::RunDir(_) => "name another folder with --run",
+        RunError::OtherImages { .. } => {
+            "name the images that the run was begun with, or begin another run"
+        }
+        RunError::OtherNetworks { .. } => {
+            "resume without changing the networks, or begin another run"
+        }
+        RunError::NoUsableSnapshot { .. } => {
+            "restore a snapshot from elsewhere, or begin another run"
+        }
+        _ => {
+            "check the path, that the disk has room and that the folder is writable; snapshots that were whole before still are"
+        }
+    };
+    let hint = hint.to_owned();
+    Failure::user_error(error).hint(hint)
 }

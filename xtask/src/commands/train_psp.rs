@@ -13,7 +13,6 @@ use stylegan_psp::{PspError, face_region};
 use stylegan_trainer::psp::{
     ClassMaps, Judge, PspConfig, PspData, PspFinished, PspTrainError, PspTraining,
 };
-use stylegan_trainer::run_dir::RunDirError;
 
 use crate::collection::Bar;
 use crate::failure::Failure;
@@ -21,6 +20,7 @@ use crate::interrupt;
 use crate::memory;
 use crate::model;
 use crate::perceptual::{self, Channels, Choice, PerceptualArgs};
+use crate::place;
 use crate::printer::Printer;
 use crate::progress::duration;
 use settings::Settings;
@@ -100,7 +100,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     }
     let judge = judge(&config, &args.distance, (channels, image_size))?;
     let images = || open(&config, (image_size, channels), args.skip_bad, printer);
-    let (run, data) = place.around(images, |error| psp_failure(PspTrainError::RunDir(error)))?;
+    let (run, data) = place.around(images)?;
     let mut training =
         PspTraining::new(config, data, judge, run, &Device::Cpu).map_err(psp_failure)?;
     let stop = interrupt::on_ctrl_c(
@@ -182,8 +182,11 @@ fn report(finished: &PspFinished, model: Option<PathBuf>, printer: Printer) -> R
 
 /// Whose mistake an error is, and what to try.
 pub fn psp_failure(error: PspTrainError) -> Failure {
+    let error = match error {
+        PspTrainError::Run(error) => return place::failure(error),
+        other => other,
+    };
     let hint = match &error {
-        PspTrainError::Compute(_) => return Failure::program(error),
         PspTrainError::Config { .. } => {
             "`cargo xtask train-psp --dry-run` prints every key with its value"
         }
@@ -200,13 +203,6 @@ pub fn psp_failure(error: PspTrainError) -> Failure {
             "name styles that the decoder has, such as --inject 4-7"
         }
         PspTrainError::Psp(PspError::Losses { .. }) => "set weights such as --set loss.identity=0",
-        PspTrainError::Dataset(error) => {
-            error.hint().unwrap_or("name a folder of images with --data")
-        }
-        PspTrainError::RunDir(RunDirError::Locked { .. }) => {
-            "wait for the other run to end, or name another folder with --run"
-        }
-        PspTrainError::RunDir(_) => "name another folder with --run",
         PspTrainError::Decoder(_) | PspTrainError::NoDecoder { .. } => {
             "name a generator with --decoder; `cargo xtask inspect FILE` shows what a file holds"
         }
@@ -215,19 +211,7 @@ pub fn psp_failure(error: PspTrainError) -> Failure {
         }
         PspTrainError::NotSquare { .. } => "train a decoder of square images",
         PspTrainError::Images { .. } => "leave the resolution out of --data: the decoder has one",
-        PspTrainError::OtherImages { .. } => {
-            "name the images that the run was begun with, or begin another run"
-        }
-        PspTrainError::OtherNetworks { .. } => {
-            "resume without changing the networks, or begin another run"
-        }
-        PspTrainError::NoUsableSnapshot { .. } => {
-            "restore a snapshot from elsewhere, or begin another run"
-        }
         PspTrainError::Diverged { .. } => "lower learning_rate, and begin another run",
-        PspTrainError::Checkpoint(_) => {
-            "check the path, that the disk has room, and that the folder is writable"
-        }
         _ => "`cargo xtask train-psp --help` lists the options",
     };
     let hint = hint.to_owned();
