@@ -9,7 +9,7 @@ use stylegan::{Generator, GeneratorConfig, Parameters, save_generator};
 use stylegan_dataset::OpenOptions;
 use stylegan_psp::{EncoderKind, Task};
 use stylegan_trainer::psp::{
-    ClassMaps, PspConfig, PspData, PspEvent, PspModel, PspTrainError, PspTraining,
+    ClassMaps, Judge, PspConfig, PspData, PspEvent, PspModel, PspTrainError, PspTraining,
 };
 use stylegan_trainer::run_dir::RunDir;
 
@@ -50,7 +50,8 @@ fn prepare(config: &PspConfig, folder: &Path) -> Result<PspTraining, PspTrainErr
         .then(|| ClassMaps::open(&config.maps, &config.data, 32, config.classes))
         .transpose()?;
     let data = PspData { images: images.into(), maps };
-    PspTraining::new(config.clone(), data, None, RunDir::at(folder).unwrap(), &Device::Cpu)
+    let judge = Judge::random_features(3, 0, &Device::Cpu)?;
+    PspTraining::new(config.clone(), data, Some(judge), RunDir::at(folder).unwrap(), &Device::Cpu)
 }
 
 fn train(config: &PspConfig, folder: &Path) -> PspTraining {

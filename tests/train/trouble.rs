@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Tensor;
-use stylegan_trainer::TrainError;
 use stylegan_trainer::events::Event;
+use stylegan_trainer::{RunError, TrainError};
 
 use crate::small;
 
@@ -85,9 +85,9 @@ fn another_configuration_or_other_images_are_refused() {
     let mut wider = small::config();
     wider.set("network.fmap_max=16").unwrap();
     let error = small::prepare(&wider, root.path()).err().unwrap();
-    assert!(matches!(error, TrainError::OtherNetworks { .. }), "{error}");
+    assert!(matches!(error, TrainError::Run(RunError::OtherNetworks { .. })), "{error}");
     let mut others = small::config();
     others.set("data.source=faces:41").unwrap();
     let error = small::prepare(&others, root.path()).err().unwrap();
-    assert!(matches!(error, TrainError::OtherImages { .. }), "{error}");
+    assert!(matches!(error, TrainError::Run(RunError::OtherImages { .. })), "{error}");
 }

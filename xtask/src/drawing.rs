@@ -2,15 +2,15 @@
 //! pictures.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use clap::ValueEnum;
-use stylegan::{Generator, GeneratorConfig, Noise, NoiseKind};
+use stylegan::{Codes, Generator, GeneratorConfig, Noise, NoiseKind, fingerprint};
 
 use crate::device;
-use crate::failure::Failure;
+use crate::failure::{Failure, OrFail};
 use crate::labels::{LabelArgs, LabelChoice};
 use crate::model;
 use crate::output;
@@ -73,8 +73,21 @@ pub enum NoiseMode {
     Random,
 }
 
+/// What is drawn: styles, and what belongs to them.
+pub struct Subjects {
+    /// Styles `[N, layers, w_dim]`, in main memory.
+    pub ws: Tensor,
+    /// What each is: a seed, or its name in a file of codes.
+    pub names: Vec<String>,
+    /// The seed of each one's random noise.
+    pub seeds: Vec<u64>,
+    /// Noise maps of a file of codes.
+    pub maps: BTreeMap<String, Tensor>,
+}
+
 /// A generator, ready to draw.
 pub struct Artist {
+    path: PathBuf,
     generator: Generator,
     noise: NoiseMode,
     labels: LabelChoice,
@@ -101,7 +114,39 @@ impl Artist {
             ));
         }
         let labels = args.labels.of(&generator)?;
-        Ok(Self { generator, noise: args.noise, labels, lod, device })
+        Ok(Self { path, generator, noise: args.noise, labels, lod, device })
+    }
+
+    /// The codes of a file as they are or, without one, the styles of seeds, truncated to `psi` below layer `cutoff`; and an artist who
+    /// draws them with the noise maps of the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file holds no codes, or those of another model; as [`Self::labels`].
+    pub fn subjects(
+        self,
+        codes: Option<&Path>,
+        seeds: &[u64],
+        (psi, cutoff): (f64, usize),
+    ) -> Result<(Self, Subjects), Failure> {
+        let Some(file) = codes else {
+            let ws = self.generator.truncate(&self.styles(seeds)?, psi, Some(cutoff))?;
+            let ws = ws.to_device(&Device::Cpu)?;
+            let names = seeds.iter().map(|seed| format!("seed {seed}")).collect();
+            let (seeds, maps) = (seeds.to_vec(), BTreeMap::new());
+            return Ok((self, Subjects { ws, names, seeds, maps }));
+        };
+        let (config, tensors) = model::read_generator(&self.path, &self.device)?;
+        let shape = (self.generator.num_layers(), config.synthesis.w_dim);
+        let codes =
+            Codes::load_for(file, &fingerprint(&tensors)?, shape).or_user().map_err(|failure| {
+                failure.hint("codes can be used only with the model that they were made with")
+            })?;
+        let Codes { ws, names, noise: maps, .. } = codes;
+        let artist =
+            if maps.is_empty() { self } else { self.with_noise_maps(&config, tensors, &maps)? };
+        let seeds = (0..ws.dim(0)? as u64).collect();
+        Ok((artist, Subjects { ws, names, seeds, maps }))
     }
 
     /// The same with other noise maps in the places of the model's, by their names.
@@ -109,7 +154,7 @@ impl Artist {
     /// # Errors
     ///
     /// When a map does not fit.
-    pub fn with_noise_maps(
+    fn with_noise_maps(
         mut self,
         config: &GeneratorConfig,
         mut tensors: BTreeMap<String, Tensor>,
@@ -123,13 +168,18 @@ impl Artist {
                 ));
                 return Err(failure.hint("use the codes with the model that they were made with"));
             }
-            tensors.insert(name.clone(), map.clone());
+            tensors.insert(name.clone(), map.to_device(&self.device)?);
         }
         let builder =
             VarBuilder::from_tensors(tensors.into_iter().collect(), DType::F32, &self.device);
         let labels = self.generator.labels().clone();
         self.generator = Generator::new(config, builder)?.with_labels(labels);
         Ok(self)
+    }
+
+    /// The model's file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The generator.
@@ -199,7 +249,7 @@ impl Artist {
                     Noise::Random { seed: seeds[start], step: 0, kind: NoiseKind::Gaussian }
                 }
             };
-            let styles = styles.narrow(0, start, length)?.contiguous()?;
+            let styles = styles.narrow(0, start, length)?.contiguous()?.to_device(&self.device)?;
             let images = self.generator.synthesize(&styles, self.lod, &noise)?;
             pictures.extend(Picture::from_tensor(&images)?);
             progress.advance(length as u64);

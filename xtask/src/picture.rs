@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{ColorType, Delay, Frame, RgbaImage};
 
@@ -40,6 +40,20 @@ impl Picture {
             .map(|i| values[i * size..(i + 1) * size].iter().map(byte).collect())
             .map(|data| Self { width, height, channels, data })
             .collect())
+    }
+
+    /// Pictures of one size as images `[N, C, H, W]` in -1..1.
+    ///
+    /// # Errors
+    ///
+    /// When their sizes differ.
+    pub fn to_tensor(pictures: &[Self]) -> Result<Tensor, Failure> {
+        let one = |Self { width, height, channels, data }: &Self| {
+            let values: Vec<f32> = data.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
+            Tensor::from_vec(values, (1, *height, *width, *channels), &Device::Cpu)
+        };
+        let images = pictures.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+        Ok(Tensor::cat(&images, 0)?.permute((0, 3, 1, 2))?.contiguous()?)
     }
 
     /// Lays pictures of one size out in rows of `columns`; places left over stay white. `None`

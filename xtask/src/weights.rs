@@ -6,7 +6,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use stylegan_features::Weights;
+use stylegan_features::{Backbone, Lpips, Weights};
+use stylegan_metrics::{NetworkId, network_id};
 
 use crate::device;
 use crate::failure::{Failure, OrFail};
@@ -103,7 +104,7 @@ impl Published {
 }
 
 /// Where an evaluation's networks come from.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct WeightsArgs {
     /// Take a network's weights from a file: NAME=FILE, such as vgg16=vgg16.pth
     #[arg(long = "weights", value_name = "NAME=FILE", value_parser = pair)]
@@ -147,6 +148,17 @@ impl WeightsArgs {
                 ))
             },
         )
+    }
+
+    /// LPIPS on a network, and how it is named beside a result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn lpips(&self, backbone: Backbone) -> Result<(Lpips, NetworkId), Failure> {
+        let weights = self.load(backbone.name(), &backbone.shapes())?;
+        let id = network_id(&format!("lpips {}", backbone.name()), &weights);
+        Ok((Lpips::new(backbone, &weights).or_user()?, id))
     }
 }
 

@@ -108,6 +108,16 @@ impl Lpips {
         Self::new(backbone, &Weights::random(&backbone.shapes(), seed)?)
     }
 
+    /// The same network with all channels alike, as if nothing had been learned about them: a plain distance of features
+    /// (equation 1 with every weight 1, which makes each position's term two minus twice a cosine).
+    ///
+    /// # Errors
+    /// If a tensor cannot be made.
+    pub fn unweighted(mut self) -> Result<Self, FeatureError> {
+        self.heads = self.heads.iter().map(Tensor::ones_like).collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
     /// The network.
     pub fn backbone(&self) -> Backbone {
         self.backbone
@@ -183,4 +193,26 @@ fn torchvision_names(weights: &Weights) -> Weights {
         .map(|(name, tensor)| (renamed(name).unwrap_or_else(|| name.clone()), tensor.clone()))
         .collect();
     Weights { tensors, ..weights.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unweighted_positions_differ_by_two_minus_twice_a_cosine() -> Result<(), FeatureError> {
+        let lpips = Lpips::random(Backbone::SqueezeNet, 0)?.unweighted()?;
+        let tap = |values: &[f32]| -> Result<LpipsFeatures, FeatureError> {
+            let channels = values.len() / 2;
+            let tensor = Tensor::from_slice(values, (1, channels, 1, 2), &Device::Cpu)?;
+            Ok(LpipsFeatures { taps: vec![tensor] })
+        };
+        // 64 channels; at the first position orthogonal features of any length, at the second equal ones.
+        let (mut a, mut b) = (vec![0f32; 128], vec![0f32; 128]);
+        (a[0], b[2]) = (3.0, 0.5);
+        (a[1], b[1]) = (1.0, 2.0);
+        let distance = lpips.between(&tap(&a)?, &tap(&b)?)?.to_vec1::<f32>()?;
+        assert!((distance[0] - 1.0).abs() < 1e-5, "{distance:?}");
+        Ok(())
+    }
 }

@@ -12,7 +12,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use stylegan_checkpoint::{CheckpointError, Snapshots, atomic_write};
+use stylegan_checkpoint::{CheckpointError, Snapshot, Snapshots, atomic_write};
+
+use crate::RunError;
 
 mod stats;
 
@@ -149,6 +151,23 @@ impl RunDir {
     /// Its snapshots.
     pub fn snapshots(&self) -> Snapshots {
         Snapshots::new(self.file("snapshots"))
+    }
+
+    /// The newest snapshot that is whole, and what to say of those that were passed over; none in a run that has not written any.
+    ///
+    /// # Errors
+    /// [`RunError::NoUsableSnapshot`] where all are damaged: to begin anew would bury them.
+    pub(crate) fn newest_snapshot(&self) -> Result<(Option<Snapshot>, Vec<String>), RunError> {
+        let recovery = self.snapshots().recover()?;
+        let mut skipped = recovery.skipped.into_iter();
+        if recovery.snapshot.is_none()
+            && let Some(source) = skipped.next()
+        {
+            let path = self.file("snapshots");
+            return Err(RunError::NoUsableSnapshot { path, source: Box::new(source) });
+        }
+        let said = skipped.map(|error| format!("a snapshot was passed over: {error}"));
+        Ok((recovery.snapshot, said.collect()))
     }
 
     /// The path of the grid of generated images after `kimg` thousand images.

@@ -4,16 +4,16 @@
 //! The step is the paper's configuration F at full resolution, nothing growing: a generator step
 //! with the discriminator frozen (non-saturating logistic loss, style mixing, random noise), the
 //! moving average, a discriminator step on fresh generated images and a fixed real batch (logistic
-//! loss with R1 every step), and both Adam updates. With `--network stylegan2` it is the step of StyleGAN2's configuration E: R1 every 16
-//! steps and path length every 4, in steps of their own; the mean counts all of them.
+//! loss with R1 every step), and both Adam updates. With `--network stylegan2` it is the step of StyleGAN2's paper: R1 every 16
+//! steps and path length every 4, in steps of their own. Each measured step has all three, and counts them by their shares.
 
+mod clock;
 mod data;
 mod encode;
 mod metrics;
 mod roofline;
 
 use std::fs;
-use std::time::Instant;
 
 use candle_core::{Result as CandleResult, Tensor};
 use clap::ValueEnum;
@@ -31,6 +31,7 @@ use crate::device;
 use crate::failure::Failure;
 use crate::memory;
 use crate::printer::Printer;
+use clock::Spent;
 
 /// Steps before the clock starts, in which buffers and caches fill.
 const WARM_UP: usize = 2;
@@ -119,8 +120,9 @@ struct Line<'a> {
     ms_per_step: f64,
     images_per_second: f64,
     best_ms: f64,
-    /// The mean: of StyleGAN2's steps, some are longer.
     mean_ms: f64,
+    /// The median of the processor time, of all threads together, where the system tells: what counts on a busy machine.
+    cpu_ms: Option<f64>,
     /// The largest resident set of this process so far, where the system tells.
     peak_memory_mb: Option<f64>,
 }
@@ -149,20 +151,20 @@ pub fn line(args: &Args) -> Result<String, Failure> {
     memory::keep();
     let mut bench = Bench::new(args)?;
     let mut times = Vec::with_capacity(args.steps);
+    let mut processor = Vec::with_capacity(args.steps);
     for step in 0..WARM_UP + args.steps {
-        let started = Instant::now();
-        match args.mode {
+        let spent = match args.mode {
             Mode::Train => bench.train(step as u64)?,
             _ => bench.generate(step as u64)?,
-        }
-        // On a GPU the work has only been asked for.
-        device::chosen().synchronize()?;
+        };
         if step >= WARM_UP {
-            times.push(started.elapsed().as_secs_f64());
+            times.push(spent.seconds);
+            processor.extend(spent.processor);
         }
     }
     let mean = times.iter().sum::<f64>() / times.len() as f64;
     times.sort_by(f64::total_cmp);
+    processor.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
     let line = Line {
         tool: concat!("stylegan ", env!("CARGO_PKG_VERSION")),
@@ -175,6 +177,7 @@ pub fn line(args: &Args) -> Result<String, Failure> {
         images_per_second: hundredths(args.batch as f64 / median),
         best_ms: hundredths(times[0] * 1e3),
         mean_ms: hundredths(mean * 1e3),
+        cpu_ms: processor.get(processor.len() / 2).map(|seconds| hundredths(seconds * 1e3)),
         peak_memory_mb: peak_memory().map(|bytes| hundredths(bytes / 1e6)),
     };
     serde_json::to_string(&line).map_err(Failure::program)
@@ -244,32 +247,52 @@ impl Bench {
         })
     }
 
-    fn train(&mut self, step: u64) -> CandleResult<()> {
+    /// A step, and what it took; of StyleGAN2's, with the shares of the penalties that have steps of their own.
+    fn train(&mut self, step: u64) -> CandleResult<Spent> {
         let at = StepPosition { step, part: 0, lod: 0.0 };
+        let mut spent = timed(1, || self.adversarial(at))?;
+        if self.lazy {
+            spent += timed(PATH_LENGTH_INTERVAL, || self.path_length(at))?;
+            spent += timed(R1_INTERVAL, || self.penalties(at))?;
+        }
+        Ok(spent)
+    }
+
+    fn adversarial(&mut self, at: StepPosition) -> CandleResult<()> {
         let networks = &self.networks;
         let found = self.settings.generator(networks, self.batch, None, at)?;
         let parameters = &networks.generator_parameters;
         self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
-        if self.lazy && step.is_multiple_of(PATH_LENGTH_INTERVAL) {
-            let (n, how) = ((self.batch / 2).max(1), PathLength::default());
-            let mean = self.path_length_mean;
-            let found = self.settings.path_length(networks, n, None, how, mean, at)?;
-            self.path_length_mean = found.mean;
-            self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
-        }
         average::update(&networks.average_parameters, parameters, AVERAGE_DECAY)?;
         let found = self.settings.discriminator(networks, &self.reals, None, at)?;
         let parameters = &networks.discriminator_parameters;
         self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
-        if self.lazy && step.is_multiple_of(R1_INTERVAL) {
-            let settings = StepSettings { r1_gamma: 10.0, ..self.settings.clone() };
-            let found = settings.penalties(networks, &self.reals, None, at)?;
-            self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
-        }
         Ok(())
     }
 
-    fn generate(&mut self, step: u64) -> CandleResult<()> {
+    fn path_length(&mut self, at: StepPosition) -> CandleResult<()> {
+        let (n, how, mean) =
+            ((self.batch / 2).max(1), PathLength::default(), self.path_length_mean);
+        let found = self.settings.path_length(&self.networks, n, None, how, mean, at)?;
+        self.path_length_mean = found.mean;
+        let parameters = &self.networks.generator_parameters;
+        self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        Ok(())
+    }
+
+    fn penalties(&mut self, at: StepPosition) -> CandleResult<()> {
+        let settings = StepSettings { r1_gamma: 10.0, ..self.settings.clone() };
+        let found = settings.penalties(&self.networks, &self.reals, None, at)?;
+        let parameters = &self.networks.discriminator_parameters;
+        self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        Ok(())
+    }
+
+    fn generate(&mut self, step: u64) -> CandleResult<Spent> {
+        timed(1, || self.batch_of_images(step))
+    }
+
+    fn batch_of_images(&self, step: u64) -> CandleResult<()> {
         let seeds: Vec<u64> =
             (0..self.batch as u64).map(|i| step * self.batch as u64 + i).collect();
         let z = latents(&seeds, self.w_dim, device::chosen())?;
@@ -278,6 +301,15 @@ impl Bench {
         self.networks.frozen_generator.generate(&z, None, &options)?;
         Ok(())
     }
+}
+
+/// What a step takes that is made once in so many, until the device is done with it.
+fn timed(interval: u64, work: impl FnOnce() -> CandleResult<()>) -> CandleResult<Spent> {
+    Spent::on(interval, || {
+        work()?;
+        // On a GPU the work has only been asked for.
+        device::chosen().synchronize()
+    })
 }
 
 /// Bytes of the largest resident set so far, on systems that have Linux's `/proc`.

@@ -1,5 +1,6 @@
 //! `cargo xtask edit`: images at several strengths along directions of w.
 
+mod judged;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -12,13 +13,14 @@ use serde::Serialize;
 use stylegan::editing::moved;
 use stylegan::{Codes, fingerprint};
 
-use crate::drawing::{Artist, ModelArgs, psi};
+use crate::drawing::{Artist, ModelArgs, Subjects, psi};
 use crate::failure::{Failure, OrFail};
 use crate::model;
 use crate::output;
 use crate::picture::{self, Picture};
 use crate::printer::Printer;
 use crate::seeds::Seeds;
+use judged::Judged;
 use settings::edit_failure;
 
 /// Frames of an animation from the least strength to the greatest.
@@ -31,7 +33,7 @@ pub struct Args {
     /// The model.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Codes to change: a file that project or this command wrote
+    /// Codes to change: a file that project, encode or this command wrote
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     pub codes: Option<PathBuf>,
     /// Seeds of the latents to change, such as 0,3,7-10
@@ -66,6 +68,10 @@ pub struct Args {
     /// Truncate the layers below this index only
     #[arg(long, value_name = "LAYER", default_value_t = 8)]
     pub cutoff: usize,
+    /// Also judge the images by the classifiers of this folder, which `train-classifiers` made: each attribute's probability and logit
+    /// at each strength, in the mean over the codes
+    #[arg(long, value_name = "DIR")]
+    pub classifiers: Option<PathBuf>,
     /// Also write an animation from the least strength to the greatest and back, a GIF for each direction
     #[arg(long)]
     pub animate: bool,
@@ -117,6 +123,9 @@ struct Written<'a> {
     animation: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
     codes: Option<&'a Path>,
+    strengths: &'a [f64],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judged: Option<Vec<Judged>>,
 }
 
 /// Moves, draws and writes.
@@ -126,57 +135,40 @@ struct Written<'a> {
 /// When the model, the codes or a direction cannot be used, or a file cannot be written.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let artist = Artist::open(&args.model, printer)?;
-    let path = model::locate(args.model.model.as_deref(), printer)?;
-    let (config, tensors) = model::read_generator(&path, &Device::Cpu)?;
+    let (config, tensors) = model::read_generator(artist.path(), &Device::Cpu)?;
     let print = fingerprint(&tensors)?;
-    let generator = artist.generator();
-    let shape = (generator.num_layers(), config.synthesis.w_dim);
+    let shape = (artist.generator().num_layers(), config.synthesis.w_dim);
     let directions = settings::resolve(args, &artist, &config, &tensors, &print, shape)?;
     // Everything that can be wrong with the layers is wrong with any direction.
     let layers = args.layers.as_ref().map(|layers| layers.0.clone());
 
-    let (ws, names, maps) = match &args.codes {
-        Some(file) => {
-            let codes = Codes::load_for(file, &print, shape).or_user().map_err(|failure| {
-                failure.hint("codes can be used only with the model that they were made with")
-            })?;
-            (codes.ws, codes.names, codes.noise)
-        }
-        None => {
-            let styles = artist.styles(&args.seeds.0)?;
-            let names = args.seeds.0.iter().map(|seed| format!("seed {seed}")).collect();
-            // Directions are in main memory.
-            let ws = generator.truncate(&styles, args.psi, Some(args.cutoff))?;
-            let ws = ws.to_device(&Device::Cpu)?;
-            (ws, names, BTreeMap::new())
-        }
-    };
-    let artist =
-        if maps.is_empty() { artist } else { artist.with_noise_maps(&config, tensors, &maps)? };
+    let classifiers = args.classifiers.as_deref().map(judged::open).transpose()?;
+    let truncation = (args.psi, args.cutoff);
+    let (artist, subjects) = artist.subjects(args.codes.as_deref(), &args.seeds.0, truncation)?;
+    let Subjects { ws, names, seeds, maps } = subjects;
     let count = ws.dim(0)?;
-    let seeds: Vec<u64> = match &args.codes {
-        Some(_) => (0..count as u64).collect(),
-        None => args.seeds.0.clone(),
-    };
 
     for (name, direction) in &directions {
         let at =
             |strength: f64| moved(&ws, direction, strength, layers.clone()).map_err(edit_failure);
-        let columns = draw(&artist, &args.strength, &seeds, &at, args.enlarge, printer)?;
+        let columns = draw(&artist, &args.strength, &seeds, &at, printer)?;
+        let judged = classifiers.as_ref().map(|set| judged::judge(set, &columns)).transpose()?;
         let rows =
             (0..count).flat_map(|row| columns.iter().map(move |column| column.get(row).cloned()));
+        let enlarge = usize::from(args.enlarge);
         let file = name.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "-");
         let place = |ending: &str| {
             output::free_path(&args.out.join(format!("edit-{file}{ending}")), args.force)
         };
         let path = place(".png")?;
-        Picture::grid(&rows.collect::<Vec<_>>(), columns.len()).save(&path)?;
+        Picture::grid(&rows.collect::<Vec<_>>(), columns.len()).enlarged(enlarge).save(&path)?;
         let animation = if args.animate {
             let frames = sweep(&args.strength);
-            let frames = draw(&artist, &frames, &seeds, &at, args.enlarge, printer)?;
+            let frames = draw(&artist, &frames, &seeds, &at, printer)?;
             let across = (count as f64).sqrt().ceil() as usize;
             let frames = frames.into_iter().map(|pictures| {
                 Picture::grid(&pictures.into_iter().map(Some).collect::<Vec<_>>(), across.max(1))
+                    .enlarged(enlarge)
             });
             let path = place(".gif")?;
             picture::save_animation(&path, &frames.collect::<Vec<_>>(), FRAMES_PER_SECOND)?;
@@ -200,10 +192,12 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         };
         let (animation, codes) = (animation.as_deref(), codes.as_deref());
         let lines = [Some(path.as_path()), animation, codes];
-        let lines: Vec<String> =
-            lines.into_iter().flatten().map(|p| p.display().to_string()).collect();
-        printer
-            .data(&lines.join("\n"), &Written { direction: name, path: &path, animation, codes })?;
+        let lines = lines.into_iter().flatten().map(|p| p.display().to_string());
+        let table = judged.iter().map(|judged| judged::table(judged, &args.strength));
+        let plain = lines.chain(table).collect::<Vec<_>>().join("\n");
+        let (path, strengths) = (path.as_path(), args.strength.as_slice());
+        let written = Written { direction: name, path, animation, codes, strengths, judged };
+        printer.data(&plain, &written)?;
     }
     if args.save_directions {
         let path = output::free_path(&args.out.join("directions.safetensors"), args.force)?;
@@ -219,13 +213,11 @@ fn draw(
     strengths: &[f64],
     seeds: &[u64],
     at: &dyn Fn(f64) -> Result<Tensor, Failure>,
-    enlarge: u8,
     printer: Printer,
 ) -> Result<Vec<Vec<Picture>>, Failure> {
     let mut all = Vec::with_capacity(strengths.len());
     for &strength in strengths {
-        let pictures = artist.draw(&at(strength)?, seeds, printer)?;
-        all.push(pictures.iter().map(|picture| picture.enlarged(enlarge.into())).collect());
+        all.push(artist.draw(&at(strength)?, seeds, printer)?);
     }
     Ok(all)
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use candle_core::Tensor;
 use serde::Serialize;
+use stylegan::Codes;
 use stylegan_psp::inject;
 use stylegan_trainer::psp::{PspModel, PspTrainError};
 
@@ -112,7 +113,18 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let codes_path = args.codes.clone().unwrap_or_else(|| out.with_file_name("codes.safetensors"));
     let codes_path = output::free_path(&codes_path, args.out.force)?;
     picture.save(&out)?;
-    save_codes(&codes_path, &Tensor::cat(&codes, 0)?, inputs.names())?;
+    let codes = Codes {
+        ws: Tensor::cat(&codes, 0)?,
+        model: psp.decoder_fingerprint().to_owned(),
+        names: inputs.names().to_vec(),
+        noise: BTreeMap::new(),
+        labels: None,
+    };
+    let extra = BTreeMap::from([("stylegan.codes.task".to_owned(), psp.task().to_string())]);
+    codes
+        .save(&codes_path, &extra)
+        .or_user()
+        .map_err(|f| f.hint("name another file with --codes"))?;
     let l2 = (!differences.is_empty())
         .then(|| differences.iter().sum::<f64>() / differences.len() as f64);
     let encoded = Encoded {
@@ -171,13 +183,4 @@ fn strip(columns: &[Vec<Tensor>]) -> Result<Picture, Failure> {
         width = places.len() - before;
     }
     Ok(Picture::grid(&places, width))
-}
-
-/// Writes codes `[N, styles, w_dim]` as the tensor `codes`, with the images' names in the metadata.
-fn save_codes(path: &std::path::Path, codes: &Tensor, names: &[String]) -> Result<(), Failure> {
-    let names = serde_json::to_string(names).map_err(Failure::program)?;
-    let metadata = BTreeMap::from([("stylegan.codes".to_owned(), names)]);
-    stylegan_checkpoint::save(path, [("codes", codes)], &metadata)
-        .or_user()
-        .map_err(|failure| failure.hint("name another file with --codes"))
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask eval`: how good a model's images are, or how alike two folders of pictures.
 
+mod agreement;
 mod compare;
 mod measure;
 
@@ -29,6 +30,9 @@ pub struct Args {
     /// The network of --compare's LPIPS
     #[arg(long, value_enum, default_value_t = Lpips::Alexnet)]
     pub lpips: Lpips,
+    /// With --compare: also say in how many pairs the classifiers of this folder, which `train-classifiers` made, see the same attributes
+    #[arg(long, value_name = "DIR", requires = "compare")]
+    pub classifiers: Option<PathBuf>,
 }
 
 /// What an evaluation compares.
@@ -154,7 +158,7 @@ pub enum Lpips {
 /// When images or weights cannot be had; an interrupted evaluation keeps what it computed.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     if let Some([a, b]) = args.compare.as_deref() {
-        return compare::run(a, b, args.lpips, &args.setting, printer);
+        return compare::run(a, b, args, printer);
     }
     let mut metrics = args.metrics.clone();
     let mut seen = std::collections::HashSet::new();

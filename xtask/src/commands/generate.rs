@@ -1,4 +1,4 @@
-//! `cargo xtask generate`: one picture a seed.
+//! `cargo xtask generate`: one picture a seed, or a code.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,10 @@ pub struct Args {
     /// Seeds of the latents, such as 0,3,7-10: one picture each
     #[arg(long, value_name = "LIST", default_value = "0-15")]
     pub seeds: Seeds,
-    /// Truncation psi: 1 for full variety, towards 0 for the average picture
+    /// Draw the codes of a file that project, encode or edit wrote, instead of seeds
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    pub codes: Option<PathBuf>,
+    /// Truncation psi of seeds: 1 for full variety, towards 0 for the average picture
     #[arg(long, default_value = "0.7", value_parser = psi, allow_hyphen_values = true)]
     pub psi: f64,
     /// Truncate the layers below this index only
@@ -49,6 +52,9 @@ struct Written<'a> {
     path: &'a Path,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
+    /// The name of a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
 }
 
 /// Draws and writes.
@@ -58,23 +64,27 @@ struct Written<'a> {
 /// When there is no model, or a file cannot be written.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let artist = Artist::open(&args.model, printer)?;
-    let seeds = &args.seeds.0;
-    let styles = artist.styles(seeds)?;
-    let styles = artist.generator().truncate(&styles, args.psi, Some(args.cutoff))?;
-    let pictures = artist.draw(&styles, seeds, printer)?;
+    let (artist, subjects) =
+        artist.subjects(args.codes.as_deref(), &args.seeds.0, (args.psi, args.cutoff))?;
+    let pictures = artist.draw(&subjects.ws, &subjects.seeds, printer)?;
     let pictures = pictures.iter().map(|picture| picture.enlarged(args.enlarge.into()));
-    let write = |picture: &Picture, name: &str, seed| {
-        let path = output::free_path(&args.out.join(name), args.force)?;
+    let write = |picture: &Picture, file: &str, seed, name| {
+        let path = output::free_path(&args.out.join(file), args.force)?;
         picture.save(&path)?;
-        printer.data(&path.display().to_string(), &Written { path: &path, seed })
+        printer.data(&path.display().to_string(), &Written { path: &path, seed, name })
     };
     if args.grid {
         let pictures: Vec<_> = pictures.map(Some).collect();
         let columns = args.columns.map_or_else(|| square(pictures.len()), usize::from);
-        return write(&Picture::grid(&pictures, columns), "grid.png", None);
+        return write(&Picture::grid(&pictures, columns), "grid.png", None, None);
     }
-    for (picture, &seed) in pictures.zip(seeds) {
-        write(&picture, &format!("seed-{seed:04}.png"), Some(seed))?;
+    for (at, (picture, &seed)) in pictures.zip(&subjects.seeds).enumerate() {
+        if args.codes.is_none() {
+            write(&picture, &format!("seed-{seed:04}.png"), Some(seed), None)?;
+        } else {
+            let name = subjects.names.get(at).map(String::as_str);
+            write(&picture, &format!("code-{at:04}.png"), None, name)?;
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! picture takes some layers' styles from its column's seed and all others from its row's.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use candle_core::Tensor;
@@ -22,6 +23,9 @@ pub struct Args {
     /// Seeds of the rows, which give all styles but those named by --styles
     #[arg(long, value_name = "LIST", default_value = "0-3")]
     pub rows: Seeds,
+    /// Rows of the codes of a file that project, encode or edit wrote, instead of seeds
+    #[arg(long, value_name = "FILE", conflicts_with = "rows")]
+    pub codes: Option<PathBuf>,
     /// Seeds of the columns, which give the styles named by --styles
     #[arg(long, value_name = "LIST", default_value = "4-9")]
     pub cols: Seeds,
@@ -29,7 +33,7 @@ pub struct Args {
     /// 32x32), fine (8 and up), or a list such as 0-3
     #[arg(long, default_value = "coarse")]
     pub styles: Layers,
-    /// Truncation psi
+    /// Truncation psi of seeds
     #[arg(long, default_value = "0.7", value_parser = psi, allow_hyphen_values = true)]
     pub psi: f64,
     /// Truncate the layers below this index only
@@ -98,6 +102,9 @@ struct Written<'a> {
     path: &'a std::path::Path,
     rows: &'a [u64],
     cols: &'a [u64],
+    /// The names of codes in the rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes: Option<&'a [String]>,
 }
 
 /// Draws and writes.
@@ -108,12 +115,11 @@ struct Written<'a> {
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let artist = Artist::open(&args.model, printer)?;
     let taken = args.styles.of(artist.generator().num_layers())?;
-    let styles = |seeds: &[u64]| -> Result<Tensor, Failure> {
-        let styles = artist.styles(seeds)?;
-        Ok(artist.generator().truncate(&styles, args.psi, Some(args.cutoff))?)
-    };
-    let (rows, cols) = (&args.rows.0, &args.cols.0);
-    let (row_styles, col_styles) = (styles(rows)?, styles(cols)?);
+    let truncation = (args.psi, args.cutoff);
+    let (artist, columns) = artist.subjects(None, &args.cols.0, truncation)?;
+    let (artist, of_rows) = artist.subjects(args.codes.as_deref(), &args.rows.0, truncation)?;
+    let (rows, cols) = (&of_rows.seeds, &columns.seeds);
+    let (row_styles, col_styles) = (of_rows.ws, columns.ws);
     let mut all = vec![col_styles.clone()];
     let mut seeds = cols.clone();
     for (index, &row) in rows.iter().enumerate() {
@@ -128,7 +134,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let picture = Picture::grid(&places, cols.len() + 1).enlarged(args.out.enlarge.into());
     let path = args.out.path("mix.png")?;
     picture.save(&path)?;
-    printer.data(&path.display().to_string(), &Written { path: &path, rows, cols })
+    let codes = args.codes.is_some().then_some(of_rows.names.as_slice());
+    printer.data(&path.display().to_string(), &Written { path: &path, rows, cols, codes })
 }
 
 /// `second` in the taken layers, `first` in the others; all `[N, layers, w_dim]`.

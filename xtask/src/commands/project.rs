@@ -13,6 +13,9 @@ use stylegan::projector::{
     ProjectionSettings, ProjectionSpace, ProjectionStep, multi_scale_pixels, project,
 };
 use stylegan::{Codes, fingerprint};
+use stylegan_features::Backbone;
+use stylegan_metrics::ppl::box_reduce;
+use stylegan_trainer::psp::Judge;
 
 use crate::device;
 use crate::failure::{Failure, OrFail};
@@ -20,6 +23,7 @@ use crate::interrupt;
 use crate::labels::LabelArgs;
 use crate::model;
 use crate::output;
+use crate::perceptual::{self, Channels, PerceptualArgs};
 use crate::picture::{self, Picture};
 use crate::printer::Printer;
 use crate::progress::Progress;
@@ -30,6 +34,12 @@ const FRAMES: usize = 60;
 /// For how many frames the result stays.
 const LAST: usize = 20;
 const FRAMES_PER_SECOND: u32 = 15;
+
+/// Larger images are compared by networks at half their size, a quarter and so on, down to this one.
+const LARGEST_COMPARED: usize = 256;
+
+/// Labels that the average latent of a model with labels is estimated with.
+const LABELS: u64 = 1000;
 
 /// What was typed.
 #[derive(clap::Args, Debug)]
@@ -47,9 +57,12 @@ pub struct Args {
     /// Steps of the optimizer
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
-    /// How near an image is: the squared difference of pixels at several scales
+    /// How near an image is
     #[arg(long, value_enum, default_value_t = Distance::Pixels)]
     pub distance: Distance,
+    /// The network of lpips and features; vgg16 unless given.
+    #[command(flatten)]
+    pub perceptual: PerceptualArgs,
     /// The greatest learning rate
     #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = rate, allow_hyphen_values = true)]
     pub rate: f64,
@@ -59,7 +72,7 @@ pub struct Args {
     /// Labels, of a model that takes some.
     #[command(flatten)]
     pub labels: LabelArgs,
-    /// Seed of the search, and of the label where none is typed
+    /// Seed of the search
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// The folder to write to: target.png, projection.png, codes.safetensors, projection.gif
@@ -90,8 +103,43 @@ pub enum Space {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Distance {
-    /// Squared differences of pixels at every halved size.
+    /// Squared differences of pixels at every halved size
     Pixels,
+    /// LPIPS, with published weights or, with --random-features, the features of random filters in its place
+    Lpips,
+    /// The features of the same network, all channels alike
+    Features,
+}
+
+impl Distance {
+    /// What compares images `[1, channels, H, W]` of a model whose images have this size.
+    fn open(
+        self,
+        args: &PerceptualArgs,
+        channels: usize,
+        (height, width): (usize, usize),
+    ) -> Result<Judge, Failure> {
+        let counted = match self {
+            Self::Pixels => {
+                return Ok(Judge {
+                    name: "pixels".to_owned(),
+                    stand_in: false,
+                    distance: Box::new(multi_scale_pixels),
+                });
+            }
+            Self::Lpips => Channels::Learned,
+            Self::Features => Channels::Alike,
+        };
+        let choice = args.choice(Backbone::Vgg16);
+        let Judge { name, stand_in, distance } = choice.open(&args.weights, channels, counted)?;
+        let factor = (height.min(width) / LARGEST_COMPARED).max(1);
+        let reduced = move |a: &Tensor, b: &Tensor| {
+            distance.distance(&box_reduce(a, factor)?, &box_reduce(b, factor)?)?.mean_all()
+        };
+        let judge = Judge { name, stand_in, distance: Box::new(reduced) };
+        perceptual::check(&judge, (channels, height, width))?;
+        Ok(judge)
+    }
 }
 
 #[derive(Serialize)]
@@ -101,6 +149,8 @@ struct Written<'a> {
     target: &'a Path,
     animation: &'a Path,
     space: Space,
+    /// What the distance is of.
+    distance_of: &'a str,
     distance: f64,
     /// That of the average image, where the search began.
     start: f64,
@@ -134,7 +184,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     }
     printer.note("images are compared as they are: faces must be aligned as the model's are");
     let generator = model::open_generator(&path, device)?;
-    let label = args.labels.of(&generator)?.of_seeds(&generator, &[args.seed], device)?;
+    // The search begins at the average of all that the labels allow.
+    let seeds: Vec<u64> = (0..LABELS).collect();
+    let labels = args.labels.of(&generator)?.of_seeds(&generator, &seeds, device)?;
+    let judge = args.distance.open(&args.perceptual, synthesis.channels, size)?;
+    printer.note(&format!("distance: {}", judge.name));
     let settings = ProjectionSettings {
         space: match args.space {
             Space::W => ProjectionSpace::W,
@@ -173,8 +227,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
             ControlFlow::Continue(())
         }
     };
-    let distance = |image: &Tensor| multi_scale_pixels(image, &target);
-    let result = project(&config, &tensors, label.as_ref(), &distance, &settings, &mut watch)?;
+    let distance = |image: &Tensor| judge.distance.distance(image, &target);
+    let result = project(&config, &tensors, labels.as_ref(), &distance, &settings, &mut watch)?;
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
     let way = way.into_inner();
@@ -197,7 +251,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
             "stylegan.codes.space".to_owned(),
             if args.space == Space::W { "w" } else { "w+" }.to_owned(),
         ),
-        ("stylegan.codes.distance".to_owned(), format!("pixels {}", result.distance)),
+        ("stylegan.codes.distance".to_owned(), format!("{} {}", judge.name, result.distance)),
         ("stylegan.codes.step".to_owned(), result.step.to_string()),
     ]);
     codes.save(&codes_path, &extra).or_user()?;
@@ -212,8 +266,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     picture::save_animation(&animation_path, &frames, FRAMES_PER_SECOND)?;
     let start = way.start.unwrap_or(result.distance);
     printer.note(&format!(
-        "distance {:.5} at the average image, {:.5} at step {}, after {seconds:.1} s",
-        start, result.distance, result.step
+        "distance ({}) {start:.5} at the average image, {:.5} at step {}, after {seconds:.1} s",
+        judge.name, result.distance, result.step
     ));
     let written = Written {
         codes: &codes_path,
@@ -221,6 +275,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         target: &target_path,
         animation: &animation_path,
         space: args.space,
+        distance_of: &judge.name,
         distance: result.distance,
         start,
         step: result.step,

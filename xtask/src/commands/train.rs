@@ -11,18 +11,19 @@ use serde::Serialize;
 use stylegan_dataset::{Dataset, OpenOptions};
 use stylegan_trainer::config::TrainConfig;
 use stylegan_trainer::events::Finished;
-use stylegan_trainer::run_dir::{RunDir, RunDirError};
 use stylegan_trainer::{InitFrom, Scheduled, Taken, TrainError, Training};
 
+use crate::collection::Bar;
 use crate::device;
 use crate::evaluating::DistanceArgs;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::memory;
 use crate::model;
+use crate::place;
 use crate::printer::Printer;
-use crate::progress::{Progress, duration};
-use settings::{Place, Settings};
+use crate::progress::duration;
+use settings::Settings;
 use watch::Watch;
 
 /// What was typed.
@@ -142,22 +143,7 @@ fn train(
     printer: Printer,
 ) -> Result<(), Failure> {
     let Settings { config, place, .. } = settings;
-    // A run that is resumed is locked before its images are read, a new one begun after: images
-    // that cannot be read leave nothing behind.
-    let held = match &place {
-        Place::Resume(path) => Some(RunDir::open(path).map_err(run_dir_failure)?),
-        Place::New(_) | Place::At(_) => None,
-    };
-    let dataset = open(&config, printer)?;
-    let run = match (held, &place) {
-        (Some(held), _) => held,
-        (None, Place::New(name)) => {
-            RunDir::create(model::RUNS.as_ref(), name).map_err(run_dir_failure)?
-        }
-        (None, Place::At(path) | Place::Resume(path)) => {
-            RunDir::at(path).map_err(run_dir_failure)?
-        }
-    };
+    let (run, dataset) = place.around(|| open(&config, printer))?;
     let mut training =
         Training::new(config, dataset, run, device::chosen()).map_err(train_failure)?;
     match init {
@@ -194,18 +180,12 @@ fn open(config: &TrainConfig, printer: Printer) -> Result<Arc<dyn Dataset>, Fail
         skip_bad: config.data.skip_bad,
         ..OpenOptions::default()
     };
-    let bar = std::sync::Mutex::new(None::<Progress>);
-    let progress = |at: stylegan_dataset::Progress| {
-        // A poisoned bar is still a bar.
-        let mut bar = bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let bar = bar.get_or_insert_with(|| Progress::new(printer, at.total as u64, "images read"));
-        bar.advance(1);
-    };
-    let dataset = stylegan_dataset::open(&config.data.source, &options, &progress);
-    Ok(Arc::from(dataset.map_err(|error| train_failure(TrainError::Dataset(error)))?))
+    let bar = Bar::new(printer, "images read");
+    let dataset = stylegan_dataset::open(&config.data.source, &options, &|at| bar.report(at));
+    Ok(Arc::from(dataset.map_err(|error| place::failure(error.into()))?))
 }
 
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the process: snapshots appear whole or not at all.
+/// Says how the run ended, and what to do next.
 fn report(finished: &Finished, model: Option<PathBuf>, printer: Printer) -> Result<(), Failure> {
     let Finished { run, images, stopped, time } = finished;
     let kimg = *images as f64 / 1000.0;
@@ -227,46 +207,23 @@ fn report(finished: &Finished, model: Option<PathBuf>, printer: Printer) -> Resu
     printer.data(&model.unwrap_or_else(|| run.clone()).display().to_string(), &trained)
 }
 
-fn run_dir_failure(error: RunDirError) -> Failure {
-    train_failure(TrainError::RunDir(error))
-}
-
 /// Whose mistake an error of training is, and what to try.
 fn train_failure(error: TrainError) -> Failure {
+    let error = match error {
+        TrainError::Run(error) => return place::failure(error),
+        other => other,
+    };
     let hint = match &error {
-        TrainError::Compute(_) => return Failure::program(error),
         TrainError::Config(error) => settings::hint(error).to_owned(),
-        TrainError::Dataset(error) => match error.hint() {
-            Some(hint) => hint.to_owned(),
-            None => "name a folder of images with --data".to_owned(),
-        },
-        TrainError::RunDir(RunDirError::Locked { .. }) => {
-            "wait for the other run to end, or name another folder with --run".to_owned()
-        }
-        TrainError::RunDir(_) => "name another folder with --run".to_owned(),
-        TrainError::Checkpoint(_) => {
-            "check that the disk has room and the folder is writable; snapshots that were whole \
-             before still are"
-                .to_owned()
-        }
         TrainError::Images { .. } => {
             "--resolution sets the networks' resolution, network.channels their channels".to_owned()
         }
         TrainError::NoLabels { .. } => {
             "put each class into a folder of its own, or leave --classes away".to_owned()
         }
-        TrainError::OtherImages { .. } => {
-            "name the images that the run was begun with, or begin another run".to_owned()
-        }
-        TrainError::OtherNetworks { .. } => {
-            "resume without changing the networks, or begin another run".to_owned()
-        }
         TrainError::OtherShapes { .. } | TrainError::NothingShared { .. } => {
             "give the networks the other model's widths, as `cargo xtask inspect` shows them"
                 .to_owned()
-        }
-        TrainError::NoUsableSnapshot { .. } => {
-            "restore a snapshot from elsewhere, or begin another run".to_owned()
         }
         TrainError::Diverged { .. } => {
             "lower optimizer.learning_rate, or raise loss.r1_gamma, and begin another run"

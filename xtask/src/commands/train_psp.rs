@@ -3,25 +3,28 @@
 mod settings;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use candle_core::{DType, Tensor};
 use serde::Serialize;
 use stylegan_dataset::{Dataset, OpenOptions};
-use stylegan_psp::PspError;
+use stylegan_psp::{PspError, face_region};
 use stylegan_trainer::psp::{
-    ClassMaps, PspConfig, PspData, PspFinished, PspTrainError, PspTraining,
+    ClassMaps, Judge, PspConfig, PspData, PspFinished, PspTrainError, PspTraining,
 };
-use stylegan_trainer::run_dir::{RunDir, RunDirError};
 
+use crate::collection::Bar;
 use crate::device;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::memory;
 use crate::model;
+use crate::perceptual::{self, Channels, Choice, PerceptualArgs};
+use crate::place;
 use crate::printer::Printer;
-use crate::progress::{Progress, duration};
-use settings::{Place, Settings};
+use crate::progress::duration;
+use settings::Settings;
 use watch::Watch;
 
 /// What was typed.
@@ -54,6 +57,9 @@ pub struct Args {
     /// A converted ArcFace network for the identity loss; without, a small one is taught on the images
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+    /// The distance of loss.lpips and loss.lpips_crop; LPIPS on alexnet unless given.
+    #[command(flatten)]
+    pub distance: PerceptualArgs,
     /// Train the decoder too
     #[arg(long)]
     pub train_decoder: bool,
@@ -93,21 +99,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         let toml = config.to_toml().map_err(Failure::program)?;
         return printer.data(toml.trim_end(), &config);
     }
-    let run = |error| psp_failure(PspTrainError::RunDir(error));
-    // A run that is resumed is locked before its images are read, a new one begun after: images that cannot be read leave nothing
-    // behind.
-    let held = match &place {
-        Place::Resume(path) => Some(RunDir::open(path).map_err(run)?),
-        Place::New(_) | Place::At(_) => None,
-    };
-    let data = open(&config, (image_size, channels), args.skip_bad, printer)?;
-    let run = match (held, &place) {
-        (Some(held), _) => held,
-        (None, Place::New(name)) => RunDir::create(Path::new(model::RUNS), name).map_err(run)?,
-        (None, Place::At(path) | Place::Resume(path)) => RunDir::at(path).map_err(run)?,
-    };
+    let judge = judge(&config, &args.distance, (channels, image_size))?;
+    let images = || open(&config, (image_size, channels), args.skip_bad, printer);
+    let (run, data) = place.around(images)?;
     let mut training =
-        PspTraining::new(config, data, None, run, device::chosen()).map_err(psp_failure)?;
+        PspTraining::new(config, data, judge, run, device::chosen()).map_err(psp_failure)?;
     let stop = interrupt::on_ctrl_c(
         printer,
         "stopping after this step; Ctrl-C again to end at once, without a snapshot",
@@ -128,14 +124,8 @@ fn open(
 ) -> Result<PspData, Failure> {
     let options =
         OpenOptions { resolution: (size, size), channels, skip_bad, ..OpenOptions::default() };
-    let bar = std::sync::Mutex::new(None::<Progress>);
-    let progress = |at: stylegan_dataset::Progress| {
-        // A poisoned bar is still a bar.
-        let mut bar = bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let bar = bar.get_or_insert_with(|| Progress::new(printer, at.total as u64, "images read"));
-        bar.advance(1);
-    };
-    let images = stylegan_dataset::open(&config.data, &options, &progress);
+    let bar = Bar::new(printer, "images read");
+    let images = stylegan_dataset::open(&config.data, &options, &|at| bar.report(at));
     let images: Arc<dyn Dataset> = Arc::from(images.map_err(|e| psp_failure(e.into()))?);
     let maps = (!config.maps.is_empty())
         .then(|| ClassMaps::open(&config.maps, &config.data, size, config.classes))
@@ -144,6 +134,30 @@ fn open(
     Ok(PspData { images, maps })
 }
 
+/// The perceptual distance, where the losses ask for one.
+fn judge(
+    config: &PspConfig,
+    args: &PerceptualArgs,
+    (channels, size): (usize, usize),
+) -> Result<Option<Judge>, Failure> {
+    if !config.loss.needs_distance() {
+        return Ok(None);
+    }
+    let choice = config.networks.distance.parse::<Choice>();
+    let choice = choice.map_err(|said| Failure::user(format!("networks.distance: {said}")))?;
+    let judge = choice.open(&args.weights, channels, Channels::Learned).map_err(|failure| {
+        failure.hint("--set loss.lpips=0 and loss.lpips_crop=0 train without it")
+    })?;
+    let region = face_region(&Tensor::zeros((1, 1, size, size), DType::F32, device::chosen())?)?;
+    let (_, _, height, width) = region.dims4()?;
+    let crop = (config.loss.lpips_crop > 0.0).then_some((height, width));
+    for (height, width) in [Some((size, size)), crop].into_iter().flatten() {
+        perceptual::check(&judge, (channels, height, width))?;
+    }
+    Ok(Some(judge))
+}
+
+/// Says how the run ended, and what to do next.
 fn report(finished: &PspFinished, model: Option<PathBuf>, printer: Printer) -> Result<(), Failure> {
     let PspFinished { run, step, stopped, time } = finished;
     let seconds = time.as_secs_f64();
@@ -169,8 +183,11 @@ fn report(finished: &PspFinished, model: Option<PathBuf>, printer: Printer) -> R
 
 /// Whose mistake an error is, and what to try.
 pub fn psp_failure(error: PspTrainError) -> Failure {
+    let error = match error {
+        PspTrainError::Run(error) => return place::failure(error),
+        other => other,
+    };
     let hint = match &error {
-        PspTrainError::Compute(_) => return Failure::program(error),
         PspTrainError::Config { .. } => {
             "`cargo xtask train-psp --dry-run` prints every key with its value"
         }
@@ -187,13 +204,6 @@ pub fn psp_failure(error: PspTrainError) -> Failure {
             "name styles that the decoder has, such as --inject 4-7"
         }
         PspTrainError::Psp(PspError::Losses { .. }) => "set weights such as --set loss.identity=0",
-        PspTrainError::Dataset(error) => {
-            error.hint().unwrap_or("name a folder of images with --data")
-        }
-        PspTrainError::RunDir(RunDirError::Locked { .. }) => {
-            "wait for the other run to end, or name another folder with --run"
-        }
-        PspTrainError::RunDir(_) => "name another folder with --run",
         PspTrainError::Decoder(_) | PspTrainError::NoDecoder { .. } => {
             "name a generator with --decoder; `cargo xtask inspect FILE` shows what a file holds"
         }
@@ -202,19 +212,7 @@ pub fn psp_failure(error: PspTrainError) -> Failure {
         }
         PspTrainError::NotSquare { .. } => "train a decoder of square images",
         PspTrainError::Images { .. } => "leave the resolution out of --data: the decoder has one",
-        PspTrainError::OtherImages { .. } => {
-            "name the images that the run was begun with, or begin another run"
-        }
-        PspTrainError::OtherNetworks { .. } => {
-            "resume without changing the networks, or begin another run"
-        }
-        PspTrainError::NoUsableSnapshot { .. } => {
-            "restore a snapshot from elsewhere, or begin another run"
-        }
         PspTrainError::Diverged { .. } => "lower learning_rate, and begin another run",
-        PspTrainError::Checkpoint(_) => {
-            "check the path, that the disk has room, and that the folder is writable"
-        }
         _ => "`cargo xtask train-psp --help` lists the options",
     };
     let hint = hint.to_owned();

@@ -23,11 +23,18 @@ fn an_image_is_found_and_its_codes_are_edited() {
         let image = image(folder, model);
         let search =
             ["project", "--model", model, "--image", &image, "--steps", "30", "--out", "found"];
-        let written = lines(folder, search.iter().chain(&["--json"]));
+        for (distance, name) in [("lpips", "in place of LPIPS"), ("features", "random features")] {
+            let random = ["--distance", distance, "--random-features", "4", "--json", "--force"];
+            let found = lines(folder, search.iter().chain(&random)).remove(0);
+            let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+            assert!(found["distance_of"].as_str().unwrap().contains(name), "{found}");
+            assert!(found["distance"].as_f64() < found["start"].as_f64(), "{found}");
+        }
+        let written = lines(folder, search.iter().chain(&["--json", "--force"]));
         let found: serde_json::Value = serde_json::from_str(&written[0]).unwrap();
         let number = |key: &str| found[key].as_f64().unwrap();
         assert!(number("distance") < number("start"), "{found}");
-        assert_eq!(found["space"], "w+");
+        assert_eq!((&found["space"], &found["distance_of"]), (&"w+".into(), &"pixels".into()));
         for name in ["codes.safetensors", "projection.png", "target.png", "projection.gif"] {
             assert!(folder.join("found").join(name).is_file(), "{name}");
         }
@@ -133,5 +140,7 @@ fn bad_input_is_the_users_mistake_and_leaves_nothing() {
     refused(&search(&["--image", &model]), &["tiny.safetensors"]);
     refused(&search(&["--image", &image, "--class", "1"]), &["without labels"]);
     refused(&search(&["--image", &image, "--rate", "-1"]), &["above 0"]);
+    let lpips = ["--image", &image, "--distance", "lpips", "--weights", "vgg16=missing.pth"];
+    refused(&search(&lpips), &["missing.pth"]);
     assert!(!folder.join("found").exists(), "nothing is left behind");
 }

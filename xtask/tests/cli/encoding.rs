@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use crate::harness::{lines, refused, size, tiny_model, xtask};
+use stylegan_features::Backbone;
+
+use crate::harness::{lines, refused, size, tiny_model, xtask, xtask_with};
 
 /// Arguments that train for about a second; the decoder is of 16x16.
 fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    const BASE: [&str; 13] = [
+    const BASE: [&str; 15] = [
         "train-psp",
         "--decoder",
         "tiny.safetensors",
@@ -20,6 +22,8 @@ fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
         "encoder.backbone.base_width=16",
         "--set",
         "loss.identity=0",
+        "--random-features",
+        "2",
     ];
     [&BASE, more].concat()
 }
@@ -35,8 +39,11 @@ fn an_encoder_is_trained_resumed_and_encodes_every_image() {
     tiny_model(at);
     let printed = lines(at, tiny(&["--run", "run"]));
     assert!(printed[0].ends_with("psp.safetensors"), "{printed:?}");
-    let on = lines(at, ["train-psp", "--run", "run", "--steps", "5"]);
-    assert!(on[0].contains("000005"), "{on:?}");
+    // What stands in for LPIPS goes on standing in, and is called by its name.
+    let on = xtask(at, ["train-psp", "--run", "run", "--steps", "5"]);
+    assert!(on.code == Some(0) && on.out.contains("000005"), "{}", on.err);
+    assert!(on.err.contains("random features, seed 2, in place of LPIPS"), "{}", on.err);
+    assert!(on.err.contains(", random_features ") && !on.err.contains(", lpips"), "{}", on.err);
     // Nine images are a batch and one more.
     std::fs::create_dir(at.join("images")).unwrap();
     for i in 0..9 {
@@ -56,15 +63,33 @@ fn an_encoder_is_trained_resumed_and_encodes_every_image() {
     // Ten columns; input, output and four others.
     assert_eq!(size(&at.join("out/encoded.png")), (160, 96));
     let codes = stylegan_checkpoint::load(&at.join("out/codes.safetensors")).unwrap();
-    assert_eq!(codes.tensors["codes"].dims(), [10, 6, 8]);
+    assert_eq!(codes.tensors["ws"].dims(), [10, 6, 8]);
     // An image's codes do not depend on its batch, but for rounding.
     lines(at, ["encode", "--psp", "run", "--image", "wide.png", "--codes", "one.safetensors"]);
     let one = stylegan_checkpoint::load(&at.join("one.safetensors")).unwrap();
     let flat = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let of_nine = flat(&codes.tensors["codes"].narrow(0, 9, 1).unwrap());
-    for (one, of_nine) in flat(&one.tensors["codes"]).iter().zip(of_nine) {
+    let of_nine = flat(&codes.tensors["ws"].narrow(0, 9, 1).unwrap());
+    for (one, of_nine) in flat(&one.tensors["ws"]).iter().zip(of_nine) {
         assert!((one - of_nine).abs() < 1e-5, "{one} {of_nine}");
     }
+
+    // The decoder stayed as it was, and takes the codes wherever it draws.
+    let draw = |command: &[&str]| {
+        let more = ["--model", "tiny.safetensors", "--codes", "out/codes.safetensors"];
+        lines(at, command.iter().chain(&more))
+    };
+    let drawn = draw(&["generate", "--out", "codes"]);
+    assert_eq!((drawn.len(), drawn[9].as_str()), (10, "codes/code-0009.png"));
+    let outputs = image::open(at.join("out/encoded.png")).unwrap().to_rgb8();
+    let ninth = image::open(at.join(&drawn[9])).unwrap().to_rgb8();
+    assert!(
+        ninth
+            .enumerate_pixels()
+            .all(|(x, y, pixel)| outputs.get_pixel(9 * 16 + x, 16 + y) == pixel)
+    );
+    draw(&["mix", "--cols", "1-3", "--styles", "0-1"]);
+    assert_eq!(size(&at.join("out/mix.png")), (64, 11 * 16));
+    assert_eq!(draw(&["edit", "--direction", "factor-0"]), ["out/edit-factor-0.png"]);
 }
 
 #[test]
@@ -102,7 +127,39 @@ fn what_cannot_be_encoded_is_refused() {
     refused(&encode(&["--image", "a.png", "--alpha", "2"]), &["--alpha"]);
     refused(&encode(&["--image", "missing.png"]), &["missing.png"]);
     refused(&xtask(at, ["train-psp", "--run", "run", "--task", "sketch"]), &["--task"]);
+    let other = xtask(at, ["train-psp", "--run", "run", "--random-features", "3"]);
+    refused(&other, &["--random-features already"]);
     assert!(!at.join("out").exists());
+}
+
+#[test]
+fn a_perceptual_distance_needs_weights_that_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    tiny_model(at);
+    // The last two arguments would have random features stand in.
+    let without = |more: &[&'static str]| {
+        let mut args = tiny(&[]);
+        args.truncate(13);
+        let cache = ("STYLEGAN_CACHE", at.join("nothing"));
+        xtask_with(at, args.iter().chain(more).chain(&["--run", "run"]), &[cache])
+    };
+    refused(&without(&[]), &["alexnet", "not on this machine", "weights fetch alexnet"]);
+    refused(&without(&["--lpips", "vgg16"]), &["weights fetch vgg16", "--random-features"]);
+    refused(&without(&["--lpips", "vgg19"]), &["no network `vgg19`"]);
+    refused(&without(&["--weights", "alexnet=tiny.safetensors"]), &["tiny.safetensors"]);
+    std::fs::write(at.join("bad.pth"), "no weights").unwrap();
+    refused(&without(&["--weights", "alexnet=bad.pth"]), &["bad.pth", "weights verify alexnet"]);
+    let shapes = Backbone::AlexNet.shapes();
+    let weights = stylegan_features::Weights::random(&shapes, 1).unwrap();
+    let named = weights.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    let path = at.join("alexnet.safetensors");
+    stylegan_checkpoint::save(&path, named, &Default::default()).unwrap();
+    let small = without(&["--weights", "alexnet=alexnet.safetensors"]);
+    refused(&small, &["cannot compare images of 16x16", "--random-features"]);
+    assert!(!at.join("run").exists(), "nothing is left behind");
+    // Without the term, nothing is asked for.
+    assert_eq!(without(&["--set", "loss.lpips=0"]).code, Some(0));
 }
 
 #[test]

@@ -20,8 +20,18 @@ pub struct Ran {
 
 /// Runs the binary in `folder`.
 pub fn xtask<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Ran {
+    xtask_with(folder, args, &[])
+}
+
+/// Runs the binary in `folder` with more environment variables.
+pub fn xtask_with<S: AsRef<OsStr>>(
+    folder: &Path,
+    args: impl IntoIterator<Item = S>,
+    variables: &[(&str, PathBuf)],
+) -> Ran {
     let output: Output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(args)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
         .output()
         .expect("the binary runs");

@@ -134,6 +134,37 @@ fn separability_from_classifiers_to_directions() {
         assert!((hat.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-4);
         assert!(file.metadata["hat.accuracy"].parse::<f64>().unwrap() >= 0.5);
     }
+    // The normals are directions to edit along, and the classifiers say what an edit changes.
+    let edit = ["edit", "--model", "tiny.safetensors", "--seeds", "1-3", "--direction", "hat"];
+    let more =
+        ["--directions", "d/directions-w.safetensors", "--classifiers", "c", "--strength", "0,4"];
+    let edited = json(&lines(folder.path(), edit.iter().chain(&more).chain(&["--json"]))[0]);
+    let judged = edited["judged"].as_array().unwrap();
+    assert_eq!((judged.len(), &edited["strengths"]), (18, &serde_json::json!([0.0, 4.0])));
+    let numbers = |of: &serde_json::Value, key: &str| -> Vec<f64> {
+        of[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+    };
+    for attribute in judged {
+        let probability = numbers(attribute, "probability");
+        assert!(probability.len() == 2 && probability.iter().all(|p| (0.0..=1.0).contains(p)));
+    }
+    let moved = |of: &serde_json::Value| {
+        let logit = numbers(of, "logit");
+        (logit[1] - logit[0]).abs()
+    };
+    assert!(moved(&judged[0]) > 0.0 && moved(&judged[0]) >= moved(&judged[17]));
+    let plain = lines(folder.path(), edit.iter().chain(&more));
+    assert_eq!(plain.len(), 1 + 1 + 18, "the picture, the strengths, a line an attribute");
+
+    // Pictures agree with themselves in every attribute.
+    let drawn = ["generate", "--model", "tiny.safetensors", "--seeds", "1-3", "--out", "pictures"];
+    lines(folder.path(), drawn);
+    let compare = ["eval", "--compare", "pictures", "pictures", "--lpips", "none", "--json"];
+    let compared = lines(folder.path(), compare.iter().chain(&["--classifiers", "c"]));
+    let agreement = json(compared.last().unwrap());
+    assert_eq!((&agreement["metric"], &agreement["value"]), (&"agreement".into(), &1.0.into()));
+    assert_eq!(agreement["details"]["hat"], 1.0);
+
     let again = xtask(folder.path(), args);
     assert!(again.err.contains("3 batches are in the cache"), "{}", again.err);
     let value = |line: &str| json(line)["value"].clone();

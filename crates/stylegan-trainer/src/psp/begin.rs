@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use stylegan::{Generator, Parameters, load_generator};
 use stylegan_dataset::{Dataset, Loader, LoaderConfig};
-use stylegan_psp::{Encoder, RandomFeatures, Task};
+use stylegan_psp::{Encoder, PspError, Task};
 
 use super::optimizer::Optimizer;
 use super::training::{Judge, Position, PspData, PspTraining};
@@ -32,8 +32,8 @@ impl PspTraining {
         Ok(height.min(LARGEST_JUDGED))
     }
 
-    /// Prepares a run in `run`: begins it with the decoder that the configuration names, or resumes it from its newest whole snapshot. Without a
-    /// `judge`, random features stand in for LPIPS.
+    /// Prepares a run in `run`: begins it with the decoder that the configuration names, or resumes it from its newest whole snapshot. The
+    /// `judge` is the distance of `loss.lpips` and `loss.lpips_crop`.
     ///
     /// # Errors
     /// A configuration, decoder or data set that do not fit, and files that cannot be read or written.
@@ -65,20 +65,17 @@ impl PspTraining {
         let encoder_parameters = Parameters::new(config.seed, DType::F32, device);
         let encoder = Encoder::new(&config.encoder, encoder_parameters.builder())?;
         let mut notes = data.images.warnings();
-        let judge = match judge {
-            Some(judge) => judge,
-            None => {
-                if config.loss.needs_distance() {
-                    notes.push(
-                        "no LPIPS weights: random features stand in for the perceptual distance"
-                            .into(),
-                    );
-                }
-                let channels = original.config().synthesis.channels;
-                let distance = Box::new(RandomFeatures::new(channels, 0, device)?);
-                Judge { name: "random features".into(), distance }
+        match &judge {
+            Some(judge) if config.loss.needs_distance() => {
+                notes.push(format!("perceptual distance: {}", judge.name));
             }
-        };
+            None if config.loss.needs_distance() => {
+                let reason =
+                    "lpips or lpips_crop has a weight, but there is no perceptual distance";
+                return Err(PspError::Losses { reason: reason.to_owned() }.into());
+            }
+            _ => {}
+        }
         let images = data.images;
         let held_out = config.held_out.min(images.len() / 10);
         let first_held_out = images.len() - held_out;
@@ -114,7 +111,6 @@ impl PspTraining {
             notes,
             config,
         };
-        training.config.networks.distance = training.judge.name.clone();
         if training.run.is_begun() {
             training.resume()?;
         }

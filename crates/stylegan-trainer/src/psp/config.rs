@@ -25,7 +25,8 @@ pub struct Networks {
     pub backbone: String,
     /// The identity network, which also makes the features of `loss.moco`.
     pub identity: String,
-    /// The perceptual distance, in words: what was judged with.
+    /// The perceptual distance: the network under LPIPS (`alexnet`, `vgg16`, `squeezenet`), or `random-SEED` for the features of random
+    /// filters that stand in for it.
     pub distance: String,
 }
 

@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use stylegan::ModelError;
-use stylegan_checkpoint::CheckpointError;
-use stylegan_dataset::DatasetError;
 use stylegan_psp::PspError;
 
-use crate::run_dir::RunDirError;
+use crate::run_error::RunError;
 
 /// A run, or a model, that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,21 +20,12 @@ pub enum PspTrainError {
     /// The encoder, the task or its losses.
     #[error(transparent)]
     Psp(#[from] PspError),
-    /// The images.
+    /// What can end a run of any training.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The run directory.
-    #[error(transparent)]
-    RunDir(#[from] RunDirError),
-    /// A file of tensors.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Run(RunError),
     /// The decoder.
     #[error(transparent)]
     Decoder(#[from] Box<ModelError>),
-    /// A computation.
-    #[error("a computation failed")]
-    Compute(#[from] candle_core::Error),
     /// A decoder of images that are not square.
     #[error("the decoder's images are {height}x{width}, and the encoder is for square ones")]
     NotSquare {
@@ -77,28 +66,6 @@ pub enum PspTrainError {
         /// What differs.
         reason: String,
     },
-    /// The run was begun with other images.
-    #[error("{} was trained with other images", run.display())]
-    OtherImages {
-        /// The run directory.
-        run: PathBuf,
-    },
-    /// A snapshot is of networks of another configuration.
-    #[error("{} does not fit the configuration of this run", path.display())]
-    OtherNetworks {
-        /// The file.
-        path: PathBuf,
-        /// What differs.
-        source: Box<candle_core::Error>,
-    },
-    /// Every snapshot is damaged.
-    #[error("no snapshot in {} can be used", path.display())]
-    NoUsableSnapshot {
-        /// The folder of snapshots.
-        path: PathBuf,
-        /// Why the newest cannot be used.
-        source: Box<CheckpointError>,
-    },
     /// Gradients stay infinite or undefined.
     #[error("training diverged at step {step}: the gradient of {parameter} is not finite")]
     Diverged {
@@ -107,4 +74,10 @@ pub enum PspTrainError {
         /// The parameter.
         parameter: String,
     },
+}
+
+impl<E: Into<RunError>> From<E> for PspTrainError {
+    fn from(error: E) -> Self {
+        Self::Run(error.into())
+    }
 }

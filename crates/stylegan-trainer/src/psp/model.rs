@@ -7,7 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use stylegan::{
-    Generator, GeneratorConfig, Labels, Noise, Shapes, labels_metadata, load_generator, shapes_of,
+    Generator, GeneratorConfig, Labels, Noise, Shapes, fingerprint, labels_metadata,
+    load_generator, read_generator, shapes_of,
 };
 use stylegan_checkpoint::{Checkpoint, load_on};
 use stylegan_psp::{Encoder, EncoderConfig, IdentityConfig, Mode, Task, resized};
@@ -34,6 +35,7 @@ const IMPORTED_KEY: &str = "features.network";
 pub struct PspModel {
     encoder: Encoder,
     decoder: Generator,
+    decoder_fingerprint: String,
     task: Task,
 }
 
@@ -56,8 +58,7 @@ impl PspModel {
         device: &Device,
     ) -> Result<Self, PspTrainError> {
         let mut checkpoint = load_on(path, device)?;
-        let named =
-            decoder.map(|path| load_generator(path, device)).transpose().map_err(Box::new)?;
+        let named = decoder.map(|path| decoder_of(path, device)).transpose()?;
         let (task, config, inner) = match describe(path, &checkpoint)? {
             Found::Both(Description { task, encoder, decoder }) => (task, encoder, Some(decoder)),
             Found::Encoder(config) => (Task::Inversion, config, None),
@@ -69,11 +70,12 @@ impl PspModel {
                 let encoder = take_prefix(&mut checkpoint, ENCODER_PREFIX);
                 checkpoint.tensors = encoder;
                 let labels = labels_of(&checkpoint.metadata)?;
-                Some(build_strictly(path, tensors, build, device)?.with_labels(labels))
+                let print = fingerprint(&tensors)?;
+                Some((build_strictly(path, tensors, build, device)?.with_labels(labels), print))
             }
             None => None,
         };
-        let decoder = match (named, inner) {
+        let (decoder, decoder_fingerprint) = match (named, inner) {
             (Some(named), _) => named,
             (None, Some(inner)) => inner,
             (None, None) => return Err(PspTrainError::NoDecoder { path: path.to_owned() }),
@@ -81,7 +83,7 @@ impl PspModel {
         config.fits(decoder.num_layers(), decoder.config().mapping.w_dim)?;
         let tensors = std::mem::take(&mut checkpoint.tensors);
         let encoder = build_strictly(path, tensors, |vb| Encoder::new(&config, vb), device)?;
-        Ok(Self { encoder, decoder, task })
+        Ok(Self { encoder, decoder, decoder_fingerprint, task })
     }
 
     /// The encoder.
@@ -92,6 +94,11 @@ impl PspModel {
     /// The decoder.
     pub fn decoder(&self) -> &Generator {
         &self.decoder
+    }
+
+    /// The decoder's [`fingerprint`], by which codes know their model.
+    pub fn decoder_fingerprint(&self) -> &str {
+        &self.decoder_fingerprint
     }
 
     /// What the encoder was trained for.
@@ -137,6 +144,13 @@ impl PspModel {
     pub fn decode(&self, codes: &Tensor) -> Result<Tensor, PspTrainError> {
         Ok(self.decoder.synthesize(codes, 0.0, &Noise::Const)?)
     }
+}
+
+/// A decoder in a file of its own, and its fingerprint.
+fn decoder_of(path: &Path, device: &Device) -> Result<(Generator, String), PspTrainError> {
+    let (_, tensors) = read_generator(path, device).map_err(Box::new)?;
+    let decoder = load_generator(path, device).map_err(Box::new)?;
+    Ok((decoder, fingerprint(&tensors)?))
 }
 
 /// The metadata of a file with both networks, and what the decoder's labels stand for.

@@ -15,6 +15,7 @@ use super::{
     DECODER_PREFIX, ENCODER_PREFIX, PspEvent, PspObserver, PspTrainError, read_identity,
     self_taught,
 };
+use crate::RunError;
 
 /// The encoder and its decoder.
 const MODEL: &str = "psp.safetensors";
@@ -50,18 +51,9 @@ impl PspTraining {
 
     /// Takes up the newest whole snapshot; a run that has none yet begins anew.
     pub(super) fn resume(&mut self) -> Result<(), PspTrainError> {
-        let recovery = self.run.snapshots().recover()?;
-        let mut skipped = recovery.skipped.into_iter();
-        let Some(snapshot) = recovery.snapshot else {
-            return match skipped.next() {
-                None => Ok(()),
-                Some(source) => {
-                    let path = self.run.file("snapshots");
-                    Err(PspTrainError::NoUsableSnapshot { path, source: Box::new(source) })
-                }
-            };
-        };
-        self.notes.extend(skipped.map(|error| format!("a snapshot was passed over: {error}")));
+        let (snapshot, skipped) = self.run.newest_snapshot()?;
+        let Some(snapshot) = snapshot else { return Ok(()) };
+        self.notes.extend(skipped);
         self.take_up(&snapshot)?;
         self.resumed_from = Some(self.position.step);
         Ok(())
@@ -70,11 +62,11 @@ impl PspTraining {
     fn take_up(&mut self, snapshot: &Snapshot) -> Result<(), PspTrainError> {
         let position: Position = snapshot.state()?;
         if position.dataset != self.position.dataset {
-            return Err(PspTrainError::OtherImages { run: self.run.path().to_owned() });
+            return Err(RunError::OtherImages { run: self.run.path().to_owned() }.into());
         }
         let other = |name: &str| {
             let path = snapshot.file(name);
-            move |source| PspTrainError::OtherNetworks { path, source: Box::new(source) }
+            move |source| RunError::OtherNetworks { path, source: Box::new(source) }
         };
         let mut model = load_on(&snapshot.file(MODEL), &self.device)?;
         let (encoder, decoder) =

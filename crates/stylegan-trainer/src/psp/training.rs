@@ -11,7 +11,7 @@ use stylegan_dataset::{Dataset, Loader};
 use stylegan_ops::in_pool;
 use stylegan_psp::{
     Axis, BatchRecord, Encoder, Identity, ImageDistance, InputDraws, Judged, Judges, Loss, Mode,
-    Pair, Resampler, Task, pair_of, resized, whole_image,
+    Pair, RandomFeatures, Resampler, Task, pair_of, resized, whole_image,
 };
 
 use super::measure::Sum;
@@ -31,8 +31,26 @@ const MAX_SKIPPED: u64 = 5;
 pub struct Judge {
     /// What it is, in words.
     pub name: String,
+    /// Whether it only stands in for LPIPS; then the terms that it gives are called by another name.
+    pub stand_in: bool,
     /// The distance.
     pub distance: Box<dyn ImageDistance + Send + Sync>,
+}
+
+impl Judge {
+    /// A network of random filters that stands in for LPIPS, for images of `channels` channels: see [`RandomFeatures`].
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn random_features(
+        channels: usize,
+        seed: u64,
+        device: &Device,
+    ) -> candle_core::Result<Self> {
+        let distance = Box::new(RandomFeatures::new(channels, seed, device)?);
+        let name = format!("random features, seed {seed}, in place of LPIPS");
+        Ok(Self { name, stand_in: true, distance })
+    }
 }
 
 /// The images of a run.
@@ -65,7 +83,7 @@ pub struct PspTraining {
     pub(super) position: Position,
     pub(super) run: RunDir,
     pub(super) device: Device,
-    pub(super) judge: Judge,
+    pub(super) judge: Option<Judge>,
     pub(super) identity: Option<Identity>,
     pub(super) loader: Loader,
     pub(super) held_out: Subset,
@@ -257,13 +275,22 @@ impl PspTraining {
             None => Err(candle_core::Error::Msg("there is no feature network".into())),
         };
         let judges = Judges {
-            distance: Some(self.judge.distance.as_ref()),
+            distance: self.judge.as_ref().map(|judge| judge.distance.as_ref() as _),
             identity: Some(&identity),
             moco: Some(&features),
         };
         let average = self.encoder.latent_avg();
         let judged = Judged { output, target, codes, average };
-        Ok(self.config.loss.evaluate(judges, judged)?)
+        let mut loss = self.config.loss.evaluate(judges, judged)?;
+        if self.judge.as_ref().is_some_and(|judge| judge.stand_in) {
+            for (of, name) in [("lpips", "random_features"), ("lpips_crop", "random_features_crop")]
+            {
+                if let Some(term) = loss.terms.remove(of) {
+                    loss.terms.insert(name, term);
+                }
+            }
+        }
+        Ok(loss)
     }
 
     fn gradients(&self, pair: &Pair) -> Result<Found, PspTrainError> {

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use stylegan_checkpoint::{CheckpointError, Mismatch};
-use stylegan_dataset::DatasetError;
+use stylegan_checkpoint::Mismatch;
 
 use crate::config::ConfigError;
-use crate::run_dir::RunDirError;
+use crate::run_error::RunError;
 
 /// A run that cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -15,21 +14,12 @@ pub enum TrainError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The images.
+    /// What can end a run of any training.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The run directory.
-    #[error(transparent)]
-    RunDir(#[from] RunDirError),
-    /// A snapshot.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Run(RunError),
     /// The generator's configuration, as it would be stored with it.
     #[error("the generator's configuration cannot be stored")]
     Metadata(#[from] serde_json::Error),
-    /// A computation.
-    #[error("a computation failed")]
-    Compute(#[from] candle_core::Error),
     /// The images are not of the networks' shape.
     #[error("the images are {found}, the networks take {expected}")]
     Images {
@@ -55,20 +45,6 @@ pub enum TrainError {
         /// The sum of its label.
         sum: f32,
     },
-    /// The run was begun with other images.
-    #[error("{} was trained with other images", run.display())]
-    OtherImages {
-        /// The run directory.
-        run: PathBuf,
-    },
-    /// A snapshot is of networks of another configuration.
-    #[error("{} does not fit the configuration of this run", path.display())]
-    OtherNetworks {
-        /// The file.
-        path: PathBuf,
-        /// What differs.
-        source: candle_core::Error,
-    },
     /// The model to begin with shares layers, but of other widths.
     #[error("{} cannot be begun with: {mismatch}", path.display())]
     OtherShapes {
@@ -83,18 +59,16 @@ pub enum TrainError {
         /// The file.
         path: PathBuf,
     },
-    /// Every snapshot of the run is damaged.
-    #[error("no snapshot in {} can be used", path.display())]
-    NoUsableSnapshot {
-        /// The folder of snapshots.
-        path: PathBuf,
-        /// Why the newest cannot be used.
-        source: CheckpointError,
-    },
     /// Gradients stay infinite or undefined whatever is tried.
     #[error("training diverged at {images} images: gradients are not finite, roll-backs included")]
     Diverged {
         /// Real images seen.
         images: u64,
     },
+}
+
+impl<E: Into<RunError>> From<E> for TrainError {
+    fn from(error: E) -> Self {
+        Self::Run(error.into())
+    }
 }

@@ -9,6 +9,7 @@ use stylegan_checkpoint::{Snapshot, load_on, save};
 
 use super::position::Position;
 use super::{TrainError, Training};
+use crate::RunError;
 
 const GENERATOR: &str = "generator.safetensors";
 const AVERAGE: &str = "generator-ema.safetensors";
@@ -52,19 +53,9 @@ impl Training {
 
     /// Takes up the newest whole snapshot; a run that has none yet begins anew.
     pub(super) fn resume(&mut self) -> Result<(), TrainError> {
-        let snapshots = self.run.snapshots();
-        let recovery = snapshots.recover()?;
-        let mut skipped = recovery.skipped.into_iter();
-        let Some(snapshot) = recovery.snapshot else {
-            // Damaged snapshots and no whole one: to begin anew would bury them.
-            return match skipped.next() {
-                None => Ok(()),
-                Some(source) => {
-                    Err(TrainError::NoUsableSnapshot { path: self.run.file("snapshots"), source })
-                }
-            };
-        };
-        self.warnings.extend(skipped.map(|error| format!("a snapshot was passed over: {error}")));
+        let (snapshot, skipped) = self.run.newest_snapshot()?;
+        let Some(snapshot) = snapshot else { return Ok(()) };
+        self.warnings.extend(skipped);
         self.take_up(&snapshot)?;
         self.resumed_from = Some(self.position.images);
         Ok(())
@@ -92,14 +83,14 @@ impl Training {
     fn take_up(&mut self, snapshot: &Snapshot) -> Result<(), TrainError> {
         let position: Position = snapshot.state()?;
         if position.dataset != self.position.dataset {
-            return Err(TrainError::OtherImages { run: self.run.path().to_owned() });
+            return Err(RunError::OtherImages { run: self.run.path().to_owned() }.into());
         }
         let read = |name: &str| -> Result<_, TrainError> {
             Ok(load_on(&snapshot.file(name), &self.device)?.tensors)
         };
         let other = |name: &str| {
             let path = snapshot.file(name);
-            move |source| TrainError::OtherNetworks { path, source }
+            move |source| RunError::OtherNetworks { path, source: Box::new(source) }
         };
         let networks = &self.networks;
         for (name, parameters) in [

@@ -105,8 +105,8 @@ pub struct Projection {
     pub step: usize,
 }
 
-/// Searches for the code of an image. `tensors` are the generator's (see [`read_generator`](crate::read_generator)), `labels` `[1, label_dim]` those of
-/// a model that takes some, `distance` the distance of an image `[1, C, H, W]` from the target, a scalar with a way back. `watch` sees every step,
+/// Searches for the code of an image. `tensors` are the generator's (see [`read_generator`](crate::read_generator)), `labels` `[M, label_dim]` those of
+/// a model that takes some, which the latents of the start's average take in turn; `distance` the distance of an image `[1, C, H, W]` from the target, a scalar with a way back. `watch` sees every step,
 /// and may end the search, which then keeps the nearest so far.
 ///
 /// # Errors
@@ -280,6 +280,13 @@ impl Search {
     }
 }
 
+/// `n` rows from row `start` on; after the last comes the first.
+fn rows_in_turn(rows: &Tensor, start: usize, n: usize) -> Result<Tensor> {
+    let count = rows.dim(0)?.max(1);
+    let turns: Vec<u32> = (start..start + n).map(|row| (row % count) as u32).collect();
+    rows.index_select(&Tensor::from_vec(turns, n, rows.device())?, 0)
+}
+
 /// The mean of `w` `[w_dim]`, and the root of its mean squared distance from it.
 fn statistics(
     generator: &Generator,
@@ -293,7 +300,7 @@ fn statistics(
     for start in (0..samples).step_by(BATCH) {
         let n = BATCH.min(samples - start);
         let stream = Stream::new(settings.seed, start as u64, SAMPLES);
-        let labels = labels.map(|labels| labels.repeat((n, 1))).transpose()?;
+        let labels = labels.map(|labels| rows_in_turn(labels, start, n)).transpose()?;
         ws.push(
             generator
                 .map(&stream.normal((n, z_dim), generator.w_avg().device())?, labels.as_ref())?

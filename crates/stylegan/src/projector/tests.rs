@@ -101,3 +101,28 @@ fn ramps_are_those_of_the_paper() {
     assert!((s.rate_at(0.5) - 0.1).abs() < 1e-12);
     assert!((s.rate_at(0.875) - 0.05).abs() < 1e-12);
 }
+
+#[test]
+fn a_search_of_a_model_with_labels_begins_at_the_average_of_all_that_are_given() -> Result<()> {
+    let (mut config, _) = generator(false)?;
+    config.mapping.label_dim = 2;
+    let parameters = Parameters::new(4, DType::F32, &Device::Cpu);
+    let network = Generator::new(&config, parameters.builder())?;
+    let tensors = parameters.tensors();
+    let labels = Tensor::new(&[[1f32, 0.0], [0.0, 1.0]], &Device::Cpu)?;
+    let settings = ProjectionSettings { steps: 1, ..settings(ProjectionSpace::W) };
+    let start = |labels: &Tensor| {
+        let (mean, _) = statistics(&network, Some(labels), &settings)?;
+        mean.to_vec1::<f32>()
+    };
+    let (both, first) = (start(&labels)?, start(&labels.narrow(0, 0, 1)?)?);
+    assert!(both.iter().zip(&first).any(|(a, b)| (a - b).abs() > 1e-3), "{both:?} {first:?}");
+    let target = Tensor::zeros((1, 3, 8, 8), DType::F32, &Device::Cpu)?;
+    let distance = |image: &Tensor| multi_scale_pixels(image, &target);
+    let mut watch = |_: &ProjectionStep| ControlFlow::Continue(());
+    let found = project(&config, &tensors, Some(&labels), &distance, &settings, &mut watch)?;
+    assert!(found.distance.is_finite());
+    let turns = rows_in_turn(&labels, 1, 3)?.to_vec2::<f32>()?;
+    assert_eq!(turns, [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]);
+    Ok(())
+}

@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 use stylegan_features::Backbone;
-use stylegan_metrics::{
-    MetricError, MetricResult, Watch, batches, bootstrap, check_images, network_id, ssim,
-};
+use stylegan_metrics::{MetricError, MetricResult, Watch, batches, bootstrap, check_images, ssim};
 
+use super::agreement::Agreement;
 use super::measure::Watcher;
-use super::{Lpips, Setting, failure, publish};
+use super::{Args, Lpips, Setting, failure, publish};
 use crate::failure::{Failure, OrFail};
 use crate::images::Pictures;
 use crate::printer::Printer;
@@ -34,13 +33,8 @@ fn names(spec: &str) -> Result<Vec<String>, Failure> {
 }
 
 /// Compares and prints: a line a pair, then the means.
-pub(super) fn run(
-    a: &str,
-    b: &str,
-    lpips: Lpips,
-    setting: &Setting,
-    printer: Printer,
-) -> Result<(), Failure> {
+pub(super) fn run(a: &str, b: &str, args: &Args, printer: Printer) -> Result<(), Failure> {
+    let setting = &args.setting;
     let started = Instant::now();
     let mut first = Pictures::open(a, None, None, printer)?;
     let resolution = first.resolution();
@@ -59,10 +53,11 @@ pub(super) fn run(
         return Err(Failure::user(format!("{a} holds {count} pictures and {b} {other}"))
             .hint("pairs are made in the order of the names: both need as many"));
     }
-    let (network, id) = match network(lpips, setting)? {
+    let (network, id) = match network(args.lpips, setting)? {
         Some((network, id)) => (Some(network), Some(id)),
         None => (None, None),
     };
+    let mut agreement = args.classifiers.as_deref().map(Agreement::open).transpose()?;
     let watcher = Watcher::new(printer)?;
     let mut pairs = Vec::new();
     for range in batches(names_a.len(), setting.batch.into()) {
@@ -77,6 +72,9 @@ pub(super) fn run(
         // Squared differences of values in [-1, 1], in the mean: what is called L2 or MSE beside LPIPS.
         let l2 = (&x - &y)?.sqr()?.flatten_from(1)?.mean(1)?.to_vec1::<f32>()?;
         let similar = ssim(&x, &y).map_err(failure)?;
+        if let Some(agreement) = &mut agreement {
+            agreement.add(&x, &y)?;
+        }
         let perceived = match &network {
             Some(network) => Some(network.distance(&x, &y).or_user()?.to_vec1::<f32>()?),
             None => None,
@@ -106,6 +104,7 @@ pub(super) fn run(
         let lpips = pairs.iter().filter_map(|pair| pair.lpips);
         results.push(mean("lpips", lpips, setting.seed).with_network(id));
     }
+    results.extend(agreement.map(|agreement| agreement.result(setting.seed)));
     let seconds = started.elapsed().as_secs_f64();
     results.iter_mut().for_each(|result| result.seconds = seconds);
     publish(&results, setting.out.as_deref().map(Path::new), printer)
@@ -134,11 +133,6 @@ fn network(
         Lpips::Vgg16 => Backbone::Vgg16,
         Lpips::Squeezenet => Backbone::SqueezeNet,
     };
-    let weights = setting
-        .weights
-        .load(backbone.name(), &backbone.shapes())
-        .map_err(|failure| failure.hint("`--lpips none` compares without it"))?;
-    let id = network_id(&format!("lpips {}", backbone.name()), &weights);
-    let network = stylegan_features::Lpips::new(backbone, &weights).or_user()?;
-    Ok(Some((network, id)))
+    let network = setting.weights.lpips(backbone);
+    network.map(Some).map_err(|failure| failure.hint("`--lpips none` compares without it"))
 }

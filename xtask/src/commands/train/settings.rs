@@ -8,6 +8,7 @@ use stylegan_trainer::run_dir;
 
 use super::Args;
 use crate::failure::{Failure, OrFail};
+use crate::place::Place;
 
 /// What a command line means.
 #[derive(Debug)]
@@ -18,17 +19,6 @@ pub struct Settings {
     pub place: Place,
     /// What the user should know.
     pub warnings: Vec<String>,
-}
-
-/// Where a run goes.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The next number under the folder of runs, and a name.
-    New(String),
-    /// A folder without a run.
-    At(PathBuf),
-    /// A folder with one.
-    Resume(PathBuf),
 }
 
 /// Lays the arguments over the configuration that they begin with.
@@ -57,7 +47,7 @@ pub fn resolve(args: &Args) -> Result<Settings, Failure> {
     config.validate().map_err(failure)?;
     let place = match (&args.run, resumed) {
         (_, Some(path)) => Place::Resume(path),
-        (Some(path), None) => Place::At(unused(path)?),
+        (Some(path), None) => Place::unused(path)?,
         (None, None) => Place::New(config.run.name.clone()),
     };
     let warnings = warnings(&config)?;
@@ -142,17 +132,6 @@ fn name_of(config: &TrainConfig) -> String {
     let letter = config.run.name.rsplit('-').next().filter(|last| last.len() == 1);
     let resolution = config.network.resolution;
     letter.map_or(format!("{stem}-{resolution}"), |letter| format!("{stem}-{resolution}-{letter}"))
-}
-
-/// A folder that a new run may take: none, or an empty one.
-fn unused(path: &Path) -> Result<PathBuf, Failure> {
-    let lock = |name: &std::ffi::OsStr| name == ".lock";
-    let mut entries = fs::read_dir(path).into_iter().flatten().flatten();
-    if path.is_file() || entries.any(|entry| !lock(&entry.file_name())) {
-        let said = format!("`{}` is no run, and not empty", path.display());
-        return Err(Failure::user(said).hint("name a run to resume, or a folder for a new one"));
-    }
-    Ok(path.to_path_buf())
 }
 
 fn warnings(config: &TrainConfig) -> Result<Vec<String>, Failure> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use stylegan_features::Backbone;
 use stylegan_psp::Task;
 use stylegan_trainer::psp::{PspConfig, PspTrainError, PspTraining};
 use stylegan_trainer::run_dir;
@@ -11,6 +12,7 @@ use stylegan_trainer::run_dir;
 use super::{Args, psp_failure};
 use crate::failure::{Failure, OrFail};
 use crate::model;
+use crate::place::Place;
 use crate::printer::Printer;
 
 /// What a command line means.
@@ -24,17 +26,6 @@ pub struct Settings {
     pub image_size: usize,
     /// Their channels.
     pub channels: usize,
-}
-
-/// Where a run goes.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The next number under the folder of runs, and a name.
-    New(String),
-    /// A folder without a run.
-    At(PathBuf),
-    /// A folder with one.
-    Resume(PathBuf),
 }
 
 /// Lays the arguments over the task's preset, or over those of the run that is resumed.
@@ -74,6 +65,8 @@ fn stored(path: &Path, args: &Args) -> Result<PspConfig, Failure> {
         ("--backbone", args.backbone.is_some()),
         ("--seed", args.seed.is_some()),
         ("--train-decoder", args.train_decoder),
+        ("--lpips", args.distance.lpips.is_some()),
+        ("--random-features", args.distance.weights.random_features.is_some()),
     ];
     if let Some((name, _)) = fixed.iter().find(|(_, given)| *given) {
         let said = format!("`{}` holds a run, which has its {name} already", path.display());
@@ -120,23 +113,14 @@ fn begun(args: &Args, printer: Printer) -> Result<(PspConfig, Place), Failure> {
     };
     config.networks.backbone = named(&args.backbone);
     config.networks.identity = named(&args.identity);
+    config.networks.distance = args.distance.choice(Backbone::AlexNet).to_string();
     if !config.networks.backbone.is_empty() && resolution < 256 {
         // A published backbone has the published widths.
         config.encoder.backbone = stylegan_psp::BackboneConfig::default();
     }
     let place = match &args.run {
-        Some(path) => Place::At(unused(path)?),
+        Some(path) => Place::unused(path)?,
         None => Place::New(format!("psp-{task}-{resolution}")),
     };
     Ok((config, place))
-}
-
-/// A folder that a new run may take: none, or an empty one.
-fn unused(path: &Path) -> Result<PathBuf, Failure> {
-    let mut entries = fs::read_dir(path).into_iter().flatten().flatten();
-    if path.is_file() || entries.any(|entry| entry.file_name() != ".lock") {
-        let said = format!("`{}` is no run, and not empty", path.display());
-        return Err(Failure::user(said).hint("name a run to resume, or a folder for a new one"));
-    }
-    Ok(path.to_path_buf())
 }

@@ -94,18 +94,20 @@ fn auto(resolution: usize) -> TrainConfig {
     config
 }
 
-/// The bundled faces, small: the sizes of `faces-32`, and what a run of few steps needs (a mapping network that learns, noise that does
-/// not run ahead, R1 more often).
+/// The bundled faces, small: the sizes and the labels of `faces-32`, and what a run of few steps needs: a mapping network that learns,
+/// R1 more often and stronger, a rate that falls at the end. There are no noise inputs: with them, the first thing that the generator
+/// learns is to hide behind noise at 32x32, and faces stay speckled for tens of thousands of images.
 fn faces_32_sg2() -> TrainConfig {
     let mut config = stylegan2(faces_32());
     config.run.name = "faces-32-sg2".to_owned();
-    config.run.total_kimg = 100.0;
+    config.run.total_kimg = 60.0;
     config.optimizer.learning_rate_at = ByResolution::default();
-    config.optimizer.rampdown_kimg = 40.0;
+    config.optimizer.rampdown_kimg = 20.0;
     config.run.image_ticks = 1;
     config.run.snapshot_ticks = 4;
+    config.generator.use_noise = false;
     config.loss.penalty_interval = 4;
-    config.loss.r1_gamma = 0.5;
+    config.loss.r1_gamma = 1.5;
     config.schedule.tick_kimg = 5.0;
     config.average.half_life_kimg = 2.0;
     config.average.rampup = 0.05;
