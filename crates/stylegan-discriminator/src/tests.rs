@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use stylegan_layers::{Parameters, Structure, parameter_count, shapes_of};
-use stylegan_testkit::{Tolerance, assert_close, synthetic, synthetic_f64};
+use stylegan_testkit::{Tolerance, assert_close, directional_gradcheck, synthetic, synthetic_f64};
 
 use crate::{Discriminator, DiscriminatorConfig, Downscale, LabelHead};
 
@@ -78,25 +78,7 @@ fn the_second_order_agrees_with_finite_differences() -> Result<()> {
         let (_, tape) = network.forward_with_vjp(&x, 0.4, None)?;
         tape.input_gradient(&ones)?.sqr()?.sum_all()
     };
-    let store = penalty()?.backward()?;
-    for (name, var) in parameters.trainable() {
-        let direction = synthetic_f64(&name, var.dims(), 0.0, 1.0);
-        let at = |t: f64| -> Result<f64> {
-            let saved = var.as_detached_tensor().copy()?;
-            var.set(&(&saved + (&direction * t)?)?)?;
-            let value = penalty()?.to_scalar::<f64>()?;
-            var.set(&saved)?;
-            Ok(value)
-        };
-        let expected = (at(1e-6)? - at(-1e-6)?) / 2e-6;
-        let found = match store.get(&var) {
-            Some(gradient) => (gradient * &direction)?.sum_all()?.to_scalar::<f64>()?,
-            None => 0.0,
-        };
-        let error = (found - expected).abs() / expected.abs().max(1e-4);
-        assert!(error < 1e-4, "{name}: {found} instead of {expected}");
-    }
-    Ok(())
+    directional_gradcheck(penalty, &parameters.trainable(), 1e-4)
 }
 
 #[test]

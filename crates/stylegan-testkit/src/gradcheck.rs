@@ -87,6 +87,42 @@ where
     }
 }
 
+/// Asserts that backward's gradient of a number by each of some variables equals its central difference along a random direction, relative to
+/// at least `floor`: for networks, whose parameters are too many to move one by one.
+///
+/// The variables must be `f64`. A variable without a gradient counts as zeros.
+///
+/// # Errors
+/// If `loss` fails.
+///
+/// # Panics
+/// With the name of the variable whose gradient is off.
+pub fn directional_gradcheck<F>(loss: F, vars: &[(String, Var)], floor: f64) -> Result<()>
+where
+    F: Fn() -> Result<Tensor>,
+{
+    const STEP: f64 = 1e-6;
+    let gradients = loss()?.backward()?;
+    for (name, var) in vars {
+        let direction = synthetic_f64(name, var.shape().clone(), 0.0, 1.0);
+        let at = |t: f64| -> Result<f64> {
+            let saved = var.as_detached_tensor().copy()?;
+            var.set(&(&saved + (&direction * t)?)?)?;
+            let value = loss()?.to_scalar::<f64>()?;
+            var.set(&saved)?;
+            Ok(value)
+        };
+        let expected = (at(STEP)? - at(-STEP)?) / (2.0 * STEP);
+        let found = match gradients.get(var) {
+            Some(gradient) => (gradient * &direction)?.sum_all()?.to_scalar::<f64>()?,
+            None => 0.0,
+        };
+        let error = (found - expected).abs() / expected.abs().max(floor);
+        assert!(error < 1e-4, "gradient of {name}: {found} instead of {expected}");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +166,23 @@ mod tests {
         let a = synthetic_f64("a", 5, 0.0, 1.0);
         let b = synthetic_f64("b", 5, 0.0, 1.0);
         gradcheck(|x| x[0].mul(&x[1].detach()), &[a, b], Tolerance::FINITE_DIFFERENCE);
+    }
+
+    #[test]
+    fn directions_accept_right_gradients() -> Result<()> {
+        let vars = ["a", "b"].map(|name| {
+            let var = Var::from_tensor(&synthetic_f64(name, 5, 0.0, 1.0)).expect("a variable");
+            (name.to_owned(), var)
+        });
+        directional_gradcheck(|| vars[0].1.sqr()?.sum_all(), &vars, 1e-4)
+    }
+
+    #[test]
+    #[should_panic(expected = "gradient of a")]
+    fn directions_refuse_a_wrong_gradient() {
+        let a = Var::from_tensor(&synthetic_f64("a", 5, 0.0, 1.0)).expect("a variable");
+        let vars = [("a".to_owned(), a.clone())];
+        let _ = directional_gradcheck(|| a.apply_op1(WrongDouble)?.sum_all(), &vars, 1e-4);
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub mod threads;
 
 pub use compare::{Tolerance, assert_close, assert_same_bits, relative_error};
 pub use form::Form;
-pub use gradcheck::{gradcheck, gradient_errors};
+pub use gradcheck::{directional_gradcheck, gradcheck, gradient_errors};
 pub use synthetic::{synthetic, synthetic_f64, synthetic_values};
 pub use threads::assert_same_at_any_thread_count;

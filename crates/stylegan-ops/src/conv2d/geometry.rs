@@ -58,6 +58,28 @@ fn weight_dims(op: &str, w: &Tensor) -> Result<(usize, usize, usize)> {
 }
 
 impl Geometry {
+    /// With the size of the output, which follows.
+    fn new(
+        op: &str,
+        batch: usize,
+        (in_channels, out_channels): (usize, usize),
+        (in_h, in_w): (usize, usize),
+        (kernel, stride, padding): (usize, usize, usize),
+    ) -> Result<Self> {
+        Ok(Self {
+            batch,
+            in_channels,
+            out_channels,
+            in_h,
+            in_w,
+            out_h: output_size(op, in_h, kernel, stride, padding)?,
+            out_w: output_size(op, in_w, kernel, stride, padding)?,
+            kernel,
+            stride,
+            padding,
+        })
+    }
+
     /// From x and w.
     pub(crate) fn forward(x: &Tensor, w: &Tensor, stride: usize, padding: usize) -> Result<Self> {
         let op = "conv2d";
@@ -70,20 +92,8 @@ impl Geometry {
                 w.dims()
             );
         }
-        let out_h = output_size(op, in_h, kernel, stride, padding)?;
-        let out_w = output_size(op, in_w, kernel, stride, padding)?;
-        Ok(Self {
-            batch,
-            in_channels,
-            out_channels,
-            in_h,
-            in_w,
-            out_h,
-            out_w,
-            kernel,
-            stride,
-            padding,
-        })
+        let channels = (in_channels, out_channels);
+        Self::new(op, batch, channels, (in_h, in_w), (kernel, stride, padding))
     }
 
     /// From g and w, with the input's size given.
@@ -104,20 +114,8 @@ impl Geometry {
                 w.dims()
             );
         }
-        let out_h = output_size(op, in_h, kernel, stride, padding)?;
-        let out_w = output_size(op, in_w, kernel, stride, padding)?;
-        let it = Self {
-            batch,
-            in_channels,
-            out_channels,
-            in_h,
-            in_w,
-            out_h,
-            out_w,
-            kernel,
-            stride,
-            padding,
-        };
+        let channels = (in_channels, out_channels);
+        let it = Self::new(op, batch, channels, (in_h, in_w), (kernel, stride, padding))?;
         it.check_cotangent(op, (g_h, g_w))?;
         Ok(it)
     }
@@ -136,20 +134,8 @@ impl Geometry {
         if g_batch != batch {
             bail!("{op}: expected a cotangent of batch {batch} as the input's, got {g_batch}");
         }
-        let out_h = output_size(op, in_h, kernel, stride, padding)?;
-        let out_w = output_size(op, in_w, kernel, stride, padding)?;
-        let it = Self {
-            batch,
-            in_channels,
-            out_channels,
-            in_h,
-            in_w,
-            out_h,
-            out_w,
-            kernel,
-            stride,
-            padding,
-        };
+        let channels = (in_channels, out_channels);
+        let it = Self::new(op, batch, channels, (in_h, in_w), (kernel, stride, padding))?;
         it.check_cotangent(op, (g_h, g_w))?;
         Ok(it)
     }

@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use stylegan_layers::{Architecture, Parameters, parameter_count, shapes_of};
-use stylegan_testkit::{Tolerance, assert_close, assert_same_bits, relative_error, synthetic_f64};
+use stylegan_testkit::{
+    Tolerance, assert_close, assert_same_bits, directional_gradcheck, relative_error, synthetic_f64,
+};
 
 use crate::{Noise, NoiseKind, Synthesis, SynthesisConfig};
 
@@ -138,26 +140,9 @@ fn the_second_order_agrees_with_finite_differences() -> Result<()> {
             let (_, tape) = network.forward_with_vjp(&ws, &Noise::Const)?;
             tape.styles_gradient(&cotangent)?.sqr()?.sum_all()
         };
-        let store = penalty()?.backward()?;
         let mut vars = parameters.trainable();
         vars.push(("ws".to_owned(), ws.clone()));
-        for (name, var) in vars {
-            let direction = synthetic_f64(&name, var.dims(), 0.0, 1.0);
-            let at = |t: f64| -> Result<f64> {
-                let saved = var.as_detached_tensor().copy()?;
-                var.set(&(&saved + (&direction * t)?)?)?;
-                let value = penalty()?.to_scalar::<f64>()?;
-                var.set(&saved)?;
-                Ok(value)
-            };
-            let expected = (at(1e-6)? - at(-1e-6)?) / 2e-6;
-            let found = match store.get(&var) {
-                Some(gradient) => (gradient * &direction)?.sum_all()?.to_scalar::<f64>()?,
-                None => 0.0,
-            };
-            let error = (found - expected).abs() / expected.abs().max(1e-2);
-            assert!(error < 1e-4, "{architecture:?} {name}: {found} instead of {expected}");
-        }
+        directional_gradcheck(penalty, &vars, 1e-2)?;
     }
     Ok(())
 }
