@@ -152,7 +152,8 @@ impl Case {
     }
 
     fn here(&self, tensor: Tensor) -> Tensor {
-        tensor.to_device(&self.device).expect("room for a golden case's tensor")
+        let moved = tensor.to_device(&self.device);
+        moved.unwrap_or_else(|error| panic!("no room for a golden case's tensor: {error}"))
     }
 
     /// The names of the inputs, without their prefix `input/`.

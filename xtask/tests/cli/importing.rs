@@ -180,6 +180,7 @@ fn stylegan2_is_drawn_exported_and_begun_with() {
         "generator.w_dim=32",
         "generator.mapping_dim=32",
         "generator.mapping_layers=8",
+        "generator.use_noise=true",
         "schedule.minibatch=4",
         "data.labels=false",
     ] {

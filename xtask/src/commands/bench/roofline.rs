@@ -44,6 +44,16 @@ enum Work {
     Floats(usize),
 }
 
+impl Work {
+    /// What is counted, how much of it a second, and the most there can be.
+    fn rate(self, seconds: f64, ceilings: &Ceilings) -> (&'static str, f64, f64) {
+        match self {
+            Self::Flops(flops) => ("GFLOP/s", flops / seconds / 1e9, ceilings.gflops),
+            Self::Floats(floats) => ("GB/s", 4.0 * floats as f64 / seconds / 1e9, ceilings.gbytes),
+        }
+    }
+}
+
 /// Measures and prints a line each.
 ///
 /// # Errors
@@ -89,12 +99,7 @@ impl Report {
         if let Some(error) = failure {
             return Err(error);
         }
-        let (unit, rate, ceiling) = match work {
-            Work::Flops(flops) => ("GFLOP/s", flops / seconds / 1e9, self.ceilings.gflops),
-            Work::Floats(floats) => {
-                ("GB/s", 4.0 * floats as f64 / seconds / 1e9, self.ceilings.gbytes)
-            }
-        };
+        let (unit, rate, ceiling) = work.rate(seconds, &self.ceilings);
         let (ms, percent) = (hundredths(seconds * 1e3), (100.0 * rate / ceiling).round());
         let line = Line {
             tool: concat!("stylegan ", env!("CARGO_PKG_VERSION")),
@@ -187,4 +192,16 @@ fn dense(report: &Report) -> CandleResult<()> {
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_held_against_its_own_ceiling() {
+        let ceilings = Ceilings { gflops: 400.0, gbytes: 20.0 };
+        assert_eq!(Work::Flops(2e9).rate(0.5, &ceilings), ("GFLOP/s", 4.0, 400.0));
+        assert_eq!(Work::Floats(1 << 28).rate(1.0, &ceilings), ("GB/s", 1.073741824, 20.0));
+    }
 }
