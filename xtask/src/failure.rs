@@ -105,8 +105,14 @@ impl fmt::Display for Failure {
 
 /// Whether the driver said that a GPU has no room, somewhere in the chain.
 fn is_out_of_memory(error: &(dyn Error + 'static)) -> bool {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.map(words).any(|said| said.contains("CUDA_ERROR_OUT_OF_MEMORY"))
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if words(error).contains("CUDA_ERROR_OUT_OF_MEMORY") {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// What an error says, without the backtrace that candle appends where the environment asks for
