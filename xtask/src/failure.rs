@@ -107,7 +107,7 @@ impl fmt::Display for Failure {
 fn is_out_of_memory(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.to_string().contains("CUDA_ERROR_OUT_OF_MEMORY") {
+        if words(error).contains("CUDA_ERROR_OUT_OF_MEMORY") {
             return true;
         }
         next = error.source();

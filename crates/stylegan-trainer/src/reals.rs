@@ -1,6 +1,6 @@
 //! Real images as the discriminator sees them.
 
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use stylegan_ops as ops;
 
 /// Bytes `[n, channels, height, width]` as values from -1 to 1, reduced by `halvings` 2x2 means to
@@ -20,8 +20,14 @@ pub fn process(
         let expected = n * channels * height * width;
         bail!("a batch of {n} images has {} bytes, expected {expected}", bytes.len());
     }
-    let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
-    let mut x = Tensor::from_vec(values, (n, channels, height, width), device)?;
+    let shape = (n, channels, height, width);
+    let mut x = if device.is_cpu() {
+        let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
+        Tensor::from_vec(values, shape, device)?
+    } else {
+        // Bytes are a quarter of what has to be copied otherwise.
+        Tensor::from_slice(bytes, shape, device)?.to_dtype(DType::F32)?.affine(1.0 / 127.5, -1.0)?
+    };
     for _ in 0..halvings {
         x = ops::downsample_box2d(&x)?;
     }

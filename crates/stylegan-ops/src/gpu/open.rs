@@ -29,6 +29,8 @@ pub(super) fn open(index: usize) -> Result<Device, GpuError> {
     }
     // `new_cuda` would give every thread a stream of its own, and tensors go from thread to thread here.
     let opened = Device::new_cuda_with_stream(index)?;
+    // SAFETY: there is one stream for everything, so that no event has to keep the order of several; each would cost two calls an operation.
+    unsafe { opened.as_cuda_device()?.disable_event_tracking() };
     #[cfg(feature = "cudnn")]
     check_cudnn(&opened)?;
     Ok(opened)

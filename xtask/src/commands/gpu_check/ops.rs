@@ -124,6 +124,9 @@ const OPS: &[Op] = &[
     }),
     products("line_conv2d", &[X, &[5, 6, 1, 7]], |a| line_conv2d(&a[0], &a[1])),
     products("linear", &[&[9, 13], &[11, 13]], |a| linear(&a[0], &a[1], 0.5)),
+    products("linear of a part", &[&[9, 3, 13], &[11, 13]], |a| {
+        linear(&a[0].narrow(1, 1, 1)?.squeeze(1)?, &a[1], 0.5)
+    }),
     products("linear_input_vjp", &[&[9, 11], &[11, 13]], |a| linear_input_vjp(&a[0], &a[1], 0.5)),
     products("linear_weight_vjp", &[&[9, 13], &[9, 11]], |a| linear_weight_vjp(&a[0], &a[1], 0.5)),
     products("modulated_conv2d", &[X, &[5, 6, 3, 3], &[4, 6]], |a| modulated(a, false)),

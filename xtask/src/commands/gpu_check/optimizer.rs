@@ -48,10 +48,9 @@ fn after(beta1: f64, device: &Device) -> Result<Vec<(String, Tensor)>> {
     let mut adam = Adam::new(AdamConfig { beta1, ..AdamConfig::default() });
     for step in 0..STEPS {
         // Not every parameter has a gradient in every step.
-        let named = SIZES
-            .iter()
-            .enumerate()
-            .filter(|(place, (name, _))| *name != "w_avg" && (*place as u64 + step) % 3 != 0);
+        let named = SIZES.iter().enumerate().filter(|(place, (name, _))| {
+            *name != "w_avg" && !(*place as u64 + step).is_multiple_of(3)
+        });
         let gradients = named
             .map(|(place, (name, size))| {
                 let gradient = Stream::new(5, step, place as u32).normal(*size, &Device::Cpu)?;
