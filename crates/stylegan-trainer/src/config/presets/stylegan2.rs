@@ -100,9 +100,9 @@ fn auto(resolution: usize) -> TrainConfig {
 fn faces_32_sg2() -> TrainConfig {
     let mut config = stylegan2(faces_32());
     config.run.name = "faces-32-sg2".to_owned();
-    config.run.total_kimg = 60.0;
+    config.run.total_kimg = 50.0;
     config.optimizer.learning_rate_at = ByResolution::default();
-    config.optimizer.rampdown_kimg = 20.0;
+    config.optimizer.rampdown_kimg = 12.0;
     config.run.image_ticks = 1;
     config.run.snapshot_ticks = 4;
     config.generator.use_noise = false;
