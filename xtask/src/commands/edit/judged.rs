@@ -99,7 +99,7 @@ mod tests {
             probability: vec![0.02, 0.98],
             logit: vec![-4.0, 4.0],
         };
-        let table = table(&[judged.clone()], &[-3.0, 1.5]);
+        let table = table(std::slice::from_ref(&judged), &[-3.0, 1.5]);
         let lines: Vec<Vec<&str>> =
             table.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[0], ["strength", "-3", "1.5"]);
