@@ -96,7 +96,7 @@ fn auto(resolution: usize) -> TrainConfig {
 
 /// The bundled faces, small: the sizes and the labels of `faces-32`, and what a run of few steps needs: a mapping network that learns,
 /// R1 more often and stronger, a rate that falls at the end. There are no noise inputs: with them, the first thing that the generator
-/// learns is to hide behind noise at 32x32, and faces stay speckled for tens of thousands of images.
+/// learns is to hide behind noise at 32x32, and faces were still speckled after ten thousand images.
 fn faces_32_sg2() -> TrainConfig {
     let mut config = stylegan2(faces_32());
     config.run.name = "faces-32-sg2".to_owned();
