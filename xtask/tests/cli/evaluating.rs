@@ -129,7 +129,14 @@ fn identity_is_compared_where_its_network_is_named() {
     // A run that teaches a small identity network stands for the published one.
     let train = ["train-psp", "--decoder", "tiny.safetensors", "--data", "faces:30@16"];
     let small = ["--steps", "1", "--run", "run", "--set", "batch=2", "--set", "teach_steps=2"];
-    let encoder = ["--set", "encoder.backbone.base_width=16", "--set", "loss.identity=0.1"];
+    let encoder = [
+        "--set",
+        "encoder.backbone.base_width=16",
+        "--set",
+        "loss.identity=0.1",
+        "--random-features",
+        "1",
+    ];
     lines(at, [&train[..], &small, &encoder].concat());
     let compare = ["--json", "eval", "--compare", "faces:3@32", "faces:3@32", "--lpips", "none"];
     let named = [&compare[..], &["--weights", "arcface=run/identity.safetensors"]].concat();

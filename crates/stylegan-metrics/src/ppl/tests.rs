@@ -106,8 +106,10 @@ fn a_linear_generator_has_the_length_of_its_derivative() {
 
 #[test]
 fn a_measurement_continues_from_its_cache() {
-    let (generator, settings) =
-        (Linear { gain: 1.0, dim: 8, ..Linear::default() }, settings(Space::W, Sampling::Full, 100));
+    let (generator, settings) = (
+        Linear { gain: 1.0, dim: 8, ..Linear::default() },
+        settings(Space::W, Sampling::Full, 100),
+    );
     let mut cache = Memory::default();
     let whole = path_length(&generator, &mut squared, &settings, &mut cache, &Silent).unwrap();
     assert_eq!(cache.puts, 7);
