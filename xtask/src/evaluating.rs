@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use stylegan::Generator;
-use stylegan_features::{Backbone, Lpips, Weights};
 use stylegan_metrics::{MetricError, MetricResult, NetworkId, Watch, table};
 
 use crate::device;
@@ -16,9 +15,19 @@ use crate::interrupt;
 use crate::model;
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::weights;
 
-/// Where interrupted evaluations keep what they have computed.
-pub const CACHE: &str = "evaluations";
+/// Where interrupted evaluations keep what they have computed: the folder that was typed, or `evaluations` in the cache of all runs.
+///
+/// # Errors
+///
+/// When the system names no folder for caches.
+pub fn cache_folder(typed: Option<&Path>) -> Result<PathBuf, Failure> {
+    match typed {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Ok(weights::cache()?.join("evaluations")),
+    }
+}
 
 /// A model that is evaluated.
 pub struct Model {
@@ -60,51 +69,17 @@ impl Model {
     }
 }
 
-/// The network under the distance of images.
-#[derive(clap::Args, Clone, Debug, Default)]
-pub struct DistanceArgs {
-    /// VGG16's weights: torchvision's file vgg16-397923af.pth, or the same tensors as safetensors
-    #[arg(long, value_name = "FILE")]
-    pub vgg16: Option<PathBuf>,
-    /// Measure with a network of fixed random weights: the figures are labelled, and compare with nothing published
-    #[arg(long, value_name = "SEED", conflicts_with = "vgg16")]
-    pub random_features: Option<u64>,
-}
-
-impl DistanceArgs {
-    /// LPIPS on VGG16, and how it is named beside a result.
-    ///
-    /// # Errors
-    ///
-    /// When there are no weights, with the hint how to get them; when the file is damaged.
-    pub fn open(&self) -> Result<(Lpips, NetworkId), Failure> {
-        let shapes = Backbone::Vgg16.shapes();
-        let weights = match (&self.vgg16, self.random_features) {
-            (_, Some(seed)) => Weights::random(&shapes, seed).or_user()?,
-            (Some(path), None) => Weights::load(path)
-                .or_user_with(|| format!("cannot take vgg16 from {}", path.display()))
-                .map_err(|failure| failure.hint("torchvision's vgg16-397923af.pth is the file"))?,
-            (None, None) => {
-                return Err(Failure::user("path length needs VGG16, whose weights are not named").hint(
-                    "name torchvision's vgg16-397923af.pth with --vgg16 FILE; --random-features SEED tries the protocol without it",
-                ));
-            }
-        };
-        let id = NetworkId {
-            name: "lpips-vgg16".to_owned(),
-            checksum: weights.checksum.clone(),
-            random: weights.random,
-        };
-        let weights = weights.to_device(device::chosen()).or_user()?;
-        Ok((Lpips::new(Backbone::Vgg16, &weights).or_user()?, id))
-    }
+/// Whether the middle of images of this height is large enough for VGG16, which looks at 32 pixels or more; smaller images are compared
+/// whole.
+pub fn fits_crop(height: usize) -> bool {
+    height >= 64
 }
 
 /// The terminal, and Ctrl-C.
 pub struct Watcher {
     printer: Printer,
     stop: Arc<AtomicBool>,
-    bar: Mutex<Option<(&'static str, Progress)>>,
+    bar: Mutex<Option<(&'static str, usize, Progress)>>,
 }
 
 impl Watcher {
@@ -132,10 +107,10 @@ impl Watch for Watcher {
             *bar = None;
             return;
         }
-        if bar.as_ref().is_none_or(|(of, _)| *of != what) {
-            *bar = Some((what, Progress::new(self.printer, total as u64, what)));
+        if bar.as_ref().is_none_or(|(of, size, _)| *of != what || *size != total) {
+            *bar = Some((what, total, Progress::new(self.printer, total as u64, what)));
         }
-        if let Some((_, bar)) = bar.as_mut() {
+        if let Some((.., bar)) = bar.as_mut() {
             bar.reach(done as u64);
         }
     }
@@ -184,11 +159,15 @@ pub fn failure(error: MetricError) -> Failure {
         MetricError::NotFinite { .. } => {
             "a model that gives no numbers has diverged; go back to an earlier snapshot"
         }
+        MetricError::TooFew { .. } => "take more images: --samples, or a larger collection",
+        MetricError::Shape { .. } => {
+            "both sides need images of one size: `cargo xtask prepare` makes them"
+        }
         MetricError::Cache { .. } => {
             "check that the disk has room, or name another folder with --cache"
         }
         MetricError::Features(_) => {
-            "VGG16 looks at 32 pixels or more: --no-crop compares whole images"
+            "networks look at 32 pixels or more: --no-crop of eval-ppl compares whole images"
         }
         MetricError::Compute(_) => {
             "the images must fit the networks: --help says what sizes they take"

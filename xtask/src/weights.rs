@@ -103,10 +103,14 @@ impl Published {
     }
 }
 
-/// Where an evaluation's networks come from.
+/// The identity network: a file that `cargo xtask import` made, which nobody publishes in a form that could be fetched.
+pub const ARCFACE: &str = "arcface";
+
+/// Where the networks of an evaluation come from: files that are named, or else the cache's.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct WeightsArgs {
-    /// Take a network's weights from a file: NAME=FILE, such as vgg16=vgg16.pth
+    /// Take a network's weights from a file: NAME=FILE, such as vgg16=vgg16.pth. Without, weights are
+    /// taken that `cargo xtask weights fetch` got
     #[arg(long = "weights", value_name = "NAME=FILE", value_parser = pair)]
     pub files: Vec<(String, PathBuf)>,
     /// Run the protocol on networks of fixed random weights: the figures are labelled, and compare with
@@ -117,11 +121,18 @@ pub struct WeightsArgs {
 
 fn pair(typed: &str) -> Result<(String, PathBuf), String> {
     let (name, path) = typed.split_once('=').ok_or("expected NAME=FILE")?;
-    find(name).map_err(|failure| failure.to_string())?;
+    if name != ARCFACE {
+        find(name).map_err(|failure| failure.to_string())?;
+    }
     Ok((name.to_owned(), PathBuf::from(path)))
 }
 
 impl WeightsArgs {
+    /// The file that was named for a network.
+    pub fn named(&self, name: &str) -> Option<&Path> {
+        self.files.iter().find(|(of, _)| of == name).map(|(_, path)| path.as_path())
+    }
+
     /// The weights of a network on the chosen device: random ones of `shapes`, a file that was named, or the cache's.
     ///
     /// # Errors
@@ -136,9 +147,8 @@ impl WeightsArgs {
             return Weights::random(shapes, seed).or_user();
         }
         let network = find(name)?;
-        let named = self.files.iter().find(|(of, _)| of == name).map(|(_, path)| path.clone());
-        let path = match named {
-            Some(path) => path,
+        let path = match self.named(name) {
+            Some(path) => path.to_owned(),
             None => network.at_hand(&cache()?).ok_or_else(|| missing(&network))?,
         };
         Weights::load(&path).or_user_with(|| format!("cannot take {name} from {}", path.display())).map_err(

@@ -34,6 +34,7 @@
 
 pub mod bootstrap;
 mod cache;
+mod compared;
 mod error;
 mod extract;
 mod features;
@@ -54,6 +55,7 @@ mod watch;
 
 pub use bootstrap::Interval;
 pub use cache::{BlockCache, NoCache};
+pub use compared::Compared;
 pub use error::MetricError;
 pub use extract::{
     Extraction, Extractor, InceptionExtractor, Vgg16Extractor, extract, network_id, quantised,
@@ -66,5 +68,5 @@ pub use kid::{KernelDistance, kernel_distance, kernel_distance_of_subsets};
 pub use precision_recall::{PrecisionRecall, precision_recall};
 pub use report::{MetricResult, NetworkId, table};
 pub use ssim::{ms_ssim, ssim};
-pub use swd::{LevelDistance, sliced_wasserstein};
+pub use swd::{LevelDistance, sliced_wasserstein, sliced_wasserstein_limit};
 pub use watch::{Silent, Watch};

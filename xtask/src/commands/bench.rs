@@ -101,7 +101,7 @@ pub enum Mode {
     Data,
     /// The published encoder of pixel2style2pixel on images of 256x256.
     Encode,
-    /// LPIPS, FID's Inception network and the root of a product of covariances.
+    /// LPIPS, FID's Inception network, the root of a product of covariances, support vector machines.
     Metrics,
     /// The machine's ceilings, and each operation beside them.
     Roofline,

@@ -2,15 +2,16 @@
 
 mod agreement;
 mod compare;
+mod latents;
 mod measure;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use stylegan_features::Sampling;
-use stylegan_metrics::{Divisor, MetricError};
+use stylegan_metrics::{Divisor, ppl};
 
-use crate::evaluating::publish;
+use crate::evaluating::{Watcher, publish};
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::weights::WeightsArgs;
@@ -30,8 +31,9 @@ pub struct Args {
     /// The network of --compare's LPIPS
     #[arg(long, value_enum, default_value_t = Lpips::Alexnet)]
     pub lpips: Lpips,
-    /// With --compare: also say in how many pairs the classifiers of this folder, which `train-classifiers` made, see the same attributes
-    #[arg(long, value_name = "DIR", requires = "compare")]
+    /// The folder of classifiers that `train-classifiers` made: for the metric ls, and with --compare to say in how many pairs they see the
+    /// same attributes
+    #[arg(long, value_name = "DIR")]
     pub classifiers: Option<PathBuf>,
 }
 
@@ -51,9 +53,9 @@ pub struct Setting {
     /// The variant of the protocol
     #[arg(long, value_enum, default_value_t = Protocol::Stylegan1)]
     pub protocol: Protocol,
-    /// Images to generate
-    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(2..))]
-    pub samples: u32,
+    /// Images to generate, or pairs for ppl; the protocol's number unless given: 50000, pairs as for eval-ppl, 200000 for ls
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub samples: Option<u32>,
     /// Real images, the protocol's number unless given: 50000, or all with --protocol ada
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub reals: Option<u32>,
@@ -96,6 +98,17 @@ pub enum Metric {
     Swd,
     /// MS-SSIM between pairs of generated images
     Msssim,
+    /// Perceptual path length in W, full and end; eval-ppl measures it in Z too
+    Ppl,
+    /// Linear separability in Z and in W, of which every attribute keeps half of the samples; needs --classifiers
+    Ls,
+}
+
+impl Metric {
+    /// Whether it looks at a model's latents, and not at images of any source.
+    fn is_of_latents(self) -> bool {
+        matches!(self, Self::Ppl | Self::Ls)
+    }
 }
 
 /// Whose variant of a protocol.
@@ -122,6 +135,14 @@ impl Protocol {
         match self {
             Self::Stylegan1 | Self::Ada => Sampling::TensorFlow1,
             Self::PytorchFid => Sampling::Centres,
+        }
+    }
+
+    /// Whose path length it is: pytorch-fid has none.
+    fn path(self) -> ppl::Protocol {
+        match self {
+            Self::Stylegan1 | Self::PytorchFid => ppl::Protocol::Stylegan1,
+            Self::Ada => ppl::Protocol::Ada,
         }
     }
 
@@ -163,28 +184,13 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let mut metrics = args.metrics.clone();
     let mut seen = std::collections::HashSet::new();
     metrics.retain(|metric| seen.insert(*metric));
-    let results = measure::run(&metrics, &args.setting, printer)?;
+    let watcher = Watcher::new(printer)?;
+    let (latents, images): (Vec<Metric>, _) =
+        metrics.into_iter().partition(|metric| metric.is_of_latents());
+    let of_latents = latents::run(&latents, args, &watcher, printer)?;
+    let mut results = measure::run(&images, &args.setting, watcher, printer)?;
+    results.extend(of_latents);
     publish(&results, args.setting.out.as_deref(), printer)
-}
-
-/// Whose mistake a failed measurement is, and what to try.
-pub fn failure(error: MetricError) -> Failure {
-    let hint = match &error {
-        MetricError::Stopped { .. } => "run it again: it goes on where it stopped",
-        MetricError::NotFinite { .. } => {
-            "a model that gives no numbers has diverged; go back to an earlier snapshot"
-        }
-        MetricError::TooFew { .. } => "take more images: --samples, or a larger collection",
-        MetricError::Shape { .. } => {
-            "both sides need images of one size: `cargo xtask prepare` makes them"
-        }
-        MetricError::Cache { .. } => {
-            "check that the disk has room, or name another folder with --cache"
-        }
-        MetricError::Compute(_) => return Failure::program(error),
-        _ => "`cargo xtask eval --help` says what the protocols take",
-    };
-    Failure::user_error(error).hint(hint)
 }
 
 /// The Fréchet inception distance alone.
@@ -193,6 +199,6 @@ pub fn failure(error: MetricError) -> Failure {
 ///
 /// As [`run`].
 pub fn fid(setting: &Setting, printer: Printer) -> Result<(), Failure> {
-    let results = measure::run(&[Metric::Fid], setting, printer)?;
+    let results = measure::run(&[Metric::Fid], setting, Watcher::new(printer)?, printer)?;
     publish(&results, setting.out.as_deref(), printer)
 }

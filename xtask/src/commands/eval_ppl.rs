@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use stylegan_metrics::MetricError;
+use candle_core::Tensor;
+use stylegan_features::{Backbone, Lpips};
 use stylegan_metrics::ppl::{PplSettings, Protocol, Sampling, Space, path_length};
+use stylegan_metrics::{MetricError, MetricResult, NetworkId};
 use stylegan_trainer::evaluation::FileCache;
 
-use crate::evaluating::{CACHE, DistanceArgs, Model, Watcher, failure, publish};
+use crate::evaluating::{Model, Watcher, cache_folder, failure, publish};
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::weights::WeightsArgs;
 
 /// What was typed.
 #[derive(clap::Args, Clone, Debug)]
@@ -44,15 +47,16 @@ pub struct Args {
     /// Seed of latents, positions and noise
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The network under the distance.
-    #[command(flatten)]
-    pub distance: DistanceArgs,
     /// Append results to this file as lines of JSON
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Where distances are kept, so that an interrupted evaluation goes on
-    #[arg(long, value_name = "DIR", default_value = CACHE)]
-    pub cache: PathBuf,
+    /// Where distances are kept, so that an interrupted evaluation goes on; `evaluations` in the cache
+    /// of all runs unless given
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Where the weights of VGG16 come from, which is under the distance.
+    #[command(flatten)]
+    pub weights: WeightsArgs,
 }
 
 /// Measures and prints.
@@ -61,43 +65,65 @@ pub struct Args {
 ///
 /// When the model or the weights cannot be had; an interrupted evaluation keeps what it computed.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
-    let (lpips, network) = args.distance.open()?;
+    let (lpips, network) = args.weights.lpips(Backbone::Vgg16)?;
     let model = Model::open(args.model.as_deref(), printer)?;
-    let subject = model.subject();
+    let paths: Vec<_> = args
+        .space
+        .iter()
+        .flat_map(|&space| args.sampling.iter().map(move |&sampling| (space, sampling)))
+        .map(|(space, sampling)| settings(args, space, sampling))
+        .collect();
+    let cache = cache_folder(args.cache.as_deref())?;
+    let measuring = Measuring { model: &model, lpips, network, cache, printer };
     let watch = Watcher::new(printer)?;
-    let mut results = Vec::new();
-    for &space in &args.space {
-        for &sampling in &args.sampling {
-            let settings = settings(args, space, sampling);
-            let key = format!(
-                "{} of {} by {} {settings:?}",
-                settings.metric(),
-                model.identity,
-                network.checksum
-            );
-            let mut cache = FileCache::open(&args.cache, "ppl", &key).map_err(failure)?;
-            if !cache.is_empty() {
-                printer.note(&format!(
-                    "{} minibatches of {} are in the cache",
-                    cache.len(),
-                    settings.metric()
-                ));
-            }
-            let start = Instant::now();
-            let mut distance = |a: &candle_core::Tensor, b: &candle_core::Tensor| {
-                lpips.distance(a, b).map_err(MetricError::from)
-            };
-            let result = path_length(&subject, &mut distance, &settings, &mut cache, &watch);
-            let mut result = result.map_err(failure)?;
-            result.seconds = start.elapsed().as_secs_f64();
-            if !cache.is_empty() && model.lod > 0.0 {
-                let note = "the model is of a run that still grows: its level of detail is";
-                result = result.with_note(format!("{note} {:.2}", model.lod));
-            }
-            results.push(result.with_network(network.clone()).with_network(model.id()));
+    let results = paths.iter().map(|settings| measuring.measure(settings, &watch));
+    publish(&results.collect::<Result<Vec<_>, _>>()?, args.out.as_deref(), printer)
+}
+
+/// What several path lengths share.
+pub struct Measuring<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The distance.
+    pub lpips: Lpips,
+    /// As it is named beside a result.
+    pub network: NetworkId,
+    /// The folder of what is kept.
+    pub cache: PathBuf,
+    /// For notes.
+    pub printer: Printer,
+}
+
+impl Measuring<'_> {
+    /// One path length.
+    ///
+    /// # Errors
+    ///
+    /// An interrupted measurement keeps what it computed.
+    pub fn measure(
+        &self,
+        settings: &PplSettings,
+        watch: &Watcher,
+    ) -> Result<MetricResult, Failure> {
+        let (model, network, metric) = (self.model, &self.network, settings.metric());
+        let key = format!("{metric} of {} by {} {settings:?}", model.identity, network.checksum);
+        let mut cache = FileCache::open(&self.cache, "ppl", &key).map_err(failure)?;
+        if !cache.is_empty() {
+            let kept = cache.len();
+            self.printer.note(&format!("{kept} minibatches of {metric} are in the cache"));
         }
+        let start = Instant::now();
+        let mut distance =
+            |a: &Tensor, b: &Tensor| self.lpips.distance(a, b).map_err(MetricError::from);
+        let result = path_length(&model.subject(), &mut distance, settings, &mut cache, watch);
+        let mut result = result.map_err(failure)?;
+        result.seconds = start.elapsed().as_secs_f64();
+        if model.lod > 0.0 {
+            let note = "the model is of a run that still grows: its level of detail is";
+            result = result.with_note(format!("{note} {:.2}", model.lod));
+        }
+        Ok(result.with_network(network.clone()).with_network(model.id()))
     }
-    publish(&results, args.out.as_deref(), printer)
 }
 
 fn settings(args: &Args, space: Space, sampling: Sampling) -> PplSettings {

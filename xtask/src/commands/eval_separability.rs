@@ -1,16 +1,17 @@
 //! `cargo xtask eval-separability`: linear separability in z and in w.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use stylegan_metrics::MetricResult;
 use stylegan_trainer::classifier::ClassifierSet;
 use stylegan_trainer::evaluation::{
-    FileCache, SeparabilityRun, directions, latents, scores, separability,
+    FileCache, SeparabilityRun, SpaceResult, directions, latents, scores, separability,
 };
 
 use crate::commands::train_classifiers;
 use crate::device;
-use crate::evaluating::{CACHE, Model, Watcher, failure, publish};
+use crate::evaluating::{Model, Watcher, cache_folder, failure, publish};
 use crate::failure::{Failure, OrFail};
 use crate::output;
 use crate::printer::Printer;
@@ -42,9 +43,10 @@ pub struct Args {
     /// Append results to this file as lines of JSON
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Where scores are kept, so that an interrupted evaluation goes on
-    #[arg(long, value_name = "DIR", default_value = CACHE)]
-    pub cache: PathBuf,
+    /// Where scores are kept, so that an interrupted evaluation goes on; `evaluations` in the cache of all
+    /// runs unless given
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
 }
 
 /// Measures and prints.
@@ -60,32 +62,15 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
             .hint("the official metric keeps half of the samples"));
     }
     let model = Model::open(args.model.as_deref(), printer)?;
-    let subject = model.subject();
     let run = SeparabilityRun {
         samples: args.samples as usize,
         keep: args.keep as usize,
         batch: args.batch.into(),
         seed: args.seed,
     };
+    let cache = cache_folder(args.cache.as_deref())?;
     let watch = Watcher::new(printer)?;
-    // The number of samples is not part of the key: fewer are the first of more.
-    let key = format!(
-        "ls of {} by {} seed {} batch {}",
-        model.identity,
-        classifiers.identity(),
-        run.seed,
-        run.batch
-    );
-    let mut cache = FileCache::open(&args.cache, "ls", &key).map_err(failure)?;
-    if !cache.is_empty() {
-        printer.note(&format!("{} batches are in the cache", cache.len()));
-    }
-    let start = Instant::now();
-    let judged = scores(&subject, &classifiers, &run, &mut cache, &watch).map_err(failure)?;
-    let judging = start.elapsed().as_secs_f64();
-    let latents = latents(&subject, &run).map_err(failure)?;
-    let spaces = separability(&latents, &judged, &classifiers, &run).map_err(failure)?;
-    let mut results = Vec::new();
+    let (spaces, results) = measure(&model, &classifiers, &run, &cache, &watch, printer)?;
     for space in &spaces {
         if let Some(folder) = &args.directions {
             let name = format!("directions-{}.safetensors", space.space);
@@ -96,10 +81,46 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
             stylegan_checkpoint::save(&path, named, &metadata).or_user()?;
             printer.note(&format!("directions: {}", path.display()));
         }
-        let result = space.result.clone().with_network(model.id());
-        results.push(result.with_note(format!(
-            "the images were drawn and judged in {judging:.1} s; the time above is that of the fits"
-        )));
     }
     publish(&results, args.out.as_deref(), printer)
+}
+
+/// Draws, judges and fits; the planes of both spaces, and the results.
+///
+/// # Errors
+///
+/// An interrupted measurement keeps the scores that it computed.
+pub fn measure(
+    model: &Model,
+    classifiers: &ClassifierSet,
+    run: &SeparabilityRun,
+    cache: &Path,
+    watch: &Watcher,
+    printer: Printer,
+) -> Result<(Vec<SpaceResult>, Vec<MetricResult>), Failure> {
+    let subject = model.subject();
+    // The number of samples is not part of the key: fewer are the first of more.
+    let key = format!(
+        "ls of {} by {} seed {} batch {}",
+        model.identity,
+        classifiers.identity(),
+        run.seed,
+        run.batch
+    );
+    let mut cache = FileCache::open(cache, "ls", &key).map_err(failure)?;
+    if !cache.is_empty() {
+        printer.note(&format!("{} batches are in the cache", cache.len()));
+    }
+    let start = Instant::now();
+    let judged = scores(&subject, classifiers, run, &mut cache, watch).map_err(failure)?;
+    let judging = start.elapsed().as_secs_f64();
+    let latents = latents(&subject, run).map_err(failure)?;
+    let spaces = separability(&latents, &judged, classifiers, run).map_err(failure)?;
+    let result = |space: &SpaceResult| {
+        space.result.clone().with_network(model.id()).with_note(format!(
+            "the images were drawn and judged in {judging:.1} s; the time above is that of the fits"
+        ))
+    };
+    let results = spaces.iter().map(result).collect();
+    Ok((spaces, results))
 }

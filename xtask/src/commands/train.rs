@@ -11,11 +11,10 @@ use serde::Serialize;
 use stylegan_dataset::{Dataset, OpenOptions};
 use stylegan_trainer::config::TrainConfig;
 use stylegan_trainer::events::Finished;
-use stylegan_trainer::{InitFrom, Scheduled, Taken, TrainError, Training};
+use stylegan_trainer::{InitFrom, Taken, TrainError, Training};
 
 use crate::collection::Bar;
 use crate::device;
-use crate::evaluating::DistanceArgs;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::memory;
@@ -23,6 +22,8 @@ use crate::model;
 use crate::place;
 use crate::printer::Printer;
 use crate::progress::duration;
+use crate::weights::WeightsArgs;
+use measuring::Opened;
 use settings::Settings;
 use watch::Watch;
 
@@ -76,15 +77,15 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub init_from: Option<PathBuf>,
     /// Measure snapshots during training and keep the best: names with thousands of images between two measurements, such as
-    /// ppl_w@100,ppl_z_end@200
+    /// fid@50,ppl_w@100,ppl_z_end@200
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub metrics: Option<Vec<String>>,
     /// Samples of such a measurement; 0 for the protocol's own number
     #[arg(long, value_name = "N", requires = "metrics")]
     pub metric_samples: Option<usize>,
-    /// The network under its distance.
+    /// Where the networks of the metrics come from.
     #[command(flatten)]
-    pub distance: DistanceArgs,
+    pub weights: WeightsArgs,
     /// Keep the weights of so many blocks of the discriminator as they are in that model, from the full resolution on
     #[arg(long, value_name = "BLOCKS", requires = "init_from")]
     pub freeze_d: Option<usize>,
@@ -119,7 +120,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         return printer.data(toml.trim_end(), &settings.config);
     }
     let init = args.init_from.as_deref().map(|path| init_files(path, printer)).transpose()?;
-    let measured = measuring::schedule(&settings.config, &args.distance)?;
+    let measured = measuring::open(&settings.config, &args.weights)?;
     train(settings, init.as_ref(), measured, printer)
 }
 
@@ -139,11 +140,12 @@ fn init_files(path: &Path, printer: Printer) -> Result<InitFrom, Failure> {
 fn train(
     settings: Settings,
     init: Option<&InitFrom>,
-    measured: Vec<Scheduled>,
+    measured: Vec<Opened>,
     printer: Printer,
 ) -> Result<(), Failure> {
     let Settings { config, place, .. } = settings;
     let (run, dataset) = place.around(|| open(&config, printer))?;
+    let measured = measured.into_iter().map(|metric| metric.over(&dataset, &config)).collect();
     let mut training =
         Training::new(config, dataset, run, device::chosen()).map_err(train_failure)?;
     match init {

@@ -18,7 +18,7 @@ pub struct Ran {
     pub err: String,
 }
 
-/// Runs the binary in `folder`.
+/// Runs the binary in `folder`, with the cache of all runs in it, so that no weights of this machine take part.
 pub fn xtask<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Ran {
     xtask_with(folder, args, &[])
 }
@@ -33,6 +33,7 @@ pub fn xtask_with<S: AsRef<OsStr>>(
         .args(args)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
+        .env("STYLEGAN_CACHE", folder.join("cache"))
         .output()
         .expect("the binary runs");
     Ran {

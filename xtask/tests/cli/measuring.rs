@@ -78,9 +78,9 @@ fn path_lengths_without_weights_are_refused_with_what_to_do() {
     model_of_32(folder.path());
     refused(&xtask(folder.path(), ppl(&[])), &["VGG16", "--random-features"]);
     fs::write(folder.path().join("bad.pth"), "no weights").unwrap();
-    refused(&xtask(folder.path(), ppl(&["--vgg16", "bad.pth"])), &["bad.pth"]);
+    refused(&xtask(folder.path(), ppl(&["--weights", "vgg16=bad.pth"])), &["bad.pth"]);
     refused(&xtask(folder.path(), ppl(&["--protocol", "stylegan3"])), &["stylegan3"]);
-    assert!(!folder.path().join("evaluations").exists(), "nothing is left behind");
+    assert!(!folder.path().join("cache/evaluations").exists(), "nothing is left behind");
     let cropped = ppl(&["--random-features", "1", "--crop"]);
     refused(&xtask(folder.path(), cropped), &["at least 32x32", "--no-crop"]);
 }
@@ -123,7 +123,11 @@ fn separability_from_classifiers_to_directions() {
     for result in &results {
         assert!(result["value"].as_f64().unwrap() >= 1.0, "{result}");
         assert_eq!(result["networks"].as_array().unwrap().len(), 19);
-        assert!(result["details"]["bits of hat"].as_f64().unwrap() <= 1.0);
+        let details = &result["details"];
+        assert!(details["bits of hat"].as_f64().unwrap() <= 1.0);
+        let ratios = details.as_object().unwrap().iter();
+        let ratios: Vec<_> = ratios.filter(|(name, _)| name.starts_with("nearest apart")).collect();
+        assert!(!ratios.is_empty() && ratios.iter().all(|(_, ratio)| ratio.as_f64() > Some(0.0)));
     }
     for space in ["z", "w"] {
         let path = folder.path().join(format!("d/directions-{space}.safetensors"));
@@ -189,6 +193,28 @@ fn separability_from_classifiers_to_directions() {
 }
 
 #[test]
+fn one_evaluation_measures_path_length_and_separability() {
+    let folder = tempfile::tempdir().unwrap();
+    model_of_32(folder.path());
+    classifiers(folder.path());
+    let args = ["eval", "--metrics", "ppl,ls", "--model", "tiny.safetensors", "--samples", "40"];
+    let random = ["--random-features", "3", "--json"];
+    let without = xtask(folder.path(), [&args[..], &random].concat());
+    refused(&without, &["the metric ls needs classifiers", "--classifiers"]);
+    let with = [&args[..], &random, &["--classifiers", "c"]].concat();
+    let results: Vec<_> = lines(folder.path(), &with).iter().map(|line| json(line)).collect();
+    let names: Vec<_> = results.iter().map(|result| result["metric"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ppl_w_full", "ppl_w_end", "ls_z", "ls_w"]);
+    assert!(results[3]["protocol"].as_str().unwrap().contains("20 of 40 kept"));
+    // The same code as that of the command alone: the same figure.
+    let alone = ["eval-ppl", "--model", "tiny.safetensors", "--pairs", "40", "--no-crop"];
+    let alone = lines(folder.path(), [&alone[..], &random].concat());
+    assert_eq!(json(&alone[0])["value"], results[0]["value"]);
+    let pictures = ["eval", "--metrics", "ppl", "--images", "faces:4@32", "--random-features", "3"];
+    refused(&xtask(folder.path(), pictures), &["latents", "--model"]);
+}
+
+#[test]
 fn classifiers_need_labels_and_images() {
     let folder = tempfile::tempdir().unwrap();
     let few = ["train-classifiers", "--data", "faces:10", "--out", "c"];
@@ -209,7 +235,7 @@ fn training_measures_its_snapshots() {
         "--resolution",
         "32",
         "--metrics",
-        "ppl_w@0.2",
+        "ppl_w@0.2,fid@100",
         "--metric-samples",
         "8",
         "--name",
@@ -223,7 +249,11 @@ fn training_measures_its_snapshots() {
     assert!(ran.err.contains("ppl_w (random features)"), "{}", ran.err);
     let run = folder.path().join("runs/00000-tiny");
     let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    assert!(text.lines().count() >= 2, "{text}");
+    assert!(text.lines().count() >= 3, "{text}");
+    let last = json(text.lines().last().unwrap());
+    assert_eq!((&last["metric"], &last["networks"][0]["random"]), (&"fid".into(), &1.into()));
+    assert!(last["protocol"].as_str().unwrap().contains("8 training images"), "{text}");
+    assert!(folder.path().join("cache/evaluations").is_dir(), "features of real images are kept");
     assert!(run.join("metrics.png").is_file() && run.join("best.json").is_file());
     let unknown =
         ["train", "--config", "tiny.toml", "--metrics", "beauty@1", "--random-features", "1"];

@@ -181,7 +181,10 @@ fn pair_images(
     let w = match settings.space {
         Space::Z => {
             let points = Tensor::cat(&[slerp(&a, &b, &start)?, slerp(&a, &b, &end)?], 0)?;
-            generator.map(&points, twice.as_ref())?
+            // Slerp gives unit lengths. A mapping network that normalises z alone does not see that; one that normalises it together with
+            // a label would take the label for nearly everything, and gets the length that it was trained on.
+            let length = if twice.is_some() { (dim as f64).sqrt() } else { 1.0 };
+            generator.map(&points.affine(length, 0.0)?, twice.as_ref())?
         }
         Space::W => {
             let w = generator.map(&Tensor::cat(&[&a, &b], 0)?, twice.as_ref())?;

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor};
+use stylegan_ops::random::Stream;
 
 use super::*;
 use crate::{BlockCache, MetricError, NoCache, Silent};
 
 /// `z` as it is, and images `[N, 1, 8, 8]` whose first pixels are the components of `w` times a gain.
+#[derive(Default)]
 struct Linear {
     gain: f64,
     dim: usize,
+    labelled: bool,
 }
 
 impl PathGenerator for Linear {
@@ -20,6 +23,11 @@ impl PathGenerator for Linear {
 
     fn z_dim(&self) -> usize {
         self.dim
+    }
+
+    fn labels(&self, n: usize, _: Stream) -> Result<Option<Tensor>> {
+        let labels = || Tensor::zeros((n, 2), candle_core::DType::F32, &Device::Cpu);
+        self.labelled.then(labels).transpose()
     }
 
     fn map(&self, z: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
@@ -69,7 +77,7 @@ fn measure(generator: &Linear, settings: &PplSettings) -> f64 {
 
 #[test]
 fn a_constant_generator_has_no_path() {
-    let generator = Linear { gain: 0.0, dim: 16 };
+    let generator = Linear { gain: 0.0, dim: 16, ..Linear::default() };
     for space in [Space::Z, Space::W] {
         for sampling in [Sampling::Full, Sampling::End] {
             assert_eq!(measure(&generator, &settings(space, sampling, 50)), 0.0);
@@ -81,7 +89,7 @@ fn a_constant_generator_has_no_path() {
 fn a_linear_generator_has_the_length_of_its_derivative() {
     // In w, a point moves by epsilon (b - a): the squared distance over epsilon^2 is gain^2 |b - a|^2, of mean
     // gain^2 2 dim; the filter takes from both ends of a distribution that is about even.
-    let generator = Linear { gain: 3.0, dim: 32 };
+    let generator = Linear { gain: 3.0, dim: 32, ..Linear::default() };
     for sampling in [Sampling::Full, Sampling::End] {
         let value = measure(&generator, &settings(Space::W, sampling, 4000));
         assert!((value / (9.0 * 64.0) - 1.0).abs() < 0.02, "{sampling}: {value}");
@@ -90,12 +98,18 @@ fn a_linear_generator_has_the_length_of_its_derivative() {
     let value = measure(&generator, &settings(Space::Z, Sampling::Full, 4000));
     let expected = 9.0 * (std::f64::consts::FRAC_PI_2.powi(2) + 1.0 / 32.0);
     assert!((value / expected - 1.0).abs() < 0.01, "{value} {expected}");
+    // Beside a label, latents keep the length that they are drawn with: a sphere of radius sqrt(dim).
+    let labelled = Linear { labelled: true, ..generator };
+    let value = measure(&labelled, &settings(Space::Z, Sampling::Full, 4000));
+    assert!((value / (32.0 * expected) - 1.0).abs() < 0.01, "{value} {expected}");
 }
 
 #[test]
 fn a_measurement_continues_from_its_cache() {
-    let (generator, settings) =
-        (Linear { gain: 1.0, dim: 8 }, settings(Space::W, Sampling::Full, 100));
+    let (generator, settings) = (
+        Linear { gain: 1.0, dim: 8, ..Linear::default() },
+        settings(Space::W, Sampling::Full, 100),
+    );
     let mut cache = Memory::default();
     let whole = path_length(&generator, &mut squared, &settings, &mut cache, &Silent).unwrap();
     assert_eq!(cache.puts, 7);
@@ -112,7 +126,7 @@ fn a_measurement_continues_from_its_cache() {
 
 #[test]
 fn fewer_pairs_are_the_first_of_more() {
-    let generator = Linear { gain: 1.0, dim: 8 };
+    let generator = Linear { gain: 1.0, dim: 8, ..Linear::default() };
     let mut caches = [Memory::default(), Memory::default()];
     for (cache, pairs) in caches.iter_mut().zip([20, 40]) {
         let settings = settings(Space::Z, Sampling::Full, pairs);
@@ -125,7 +139,7 @@ fn fewer_pairs_are_the_first_of_more() {
 
 #[test]
 fn what_is_not_finite_is_named() {
-    let generator = Linear { gain: 1.0, dim: 8 };
+    let generator = Linear { gain: 1.0, dim: 8, ..Linear::default() };
     let mut broken = |a: &Tensor, _: &Tensor| {
         let mut values = vec![0f32; a.dim(0)?];
         values[2] = f32::NAN;

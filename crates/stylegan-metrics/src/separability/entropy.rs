@@ -117,12 +117,12 @@ impl Cells {
         if directions.values.len() != attributes * (dim + 1) {
             candle_core::bail!("planes of another dimension than the samples' {dim}");
         }
-        let cell = |(product, &side): (f32, &i8)| match side {
+        let cell = |(&product, &side): (&f32, &i8)| match side {
             0 => 4,
             side => 2 * u8::from(product > 0.0) + u8::from(side > 0),
         };
         let products = products(&x.contiguous()?, &directions)?;
-        let cells = products.into_iter().zip(targets.sides()).map(cell).collect();
+        let cells = products.values().iter().zip(targets.sides()).map(cell).collect();
         Ok(Self { attributes, cells })
     }
 

@@ -3,10 +3,13 @@
 use candle_core::{Result, Tensor};
 
 use super::cholesky::dot;
-use super::conjugate::Systems;
-use super::passes::sums;
+use super::conjugate::{Accuracy, Equation, Experience, Systems};
+use super::passes::{Samples, sums};
 use super::svm::Separator;
 use super::targets::Targets;
+
+/// How exactly the fit is solved.
+const ACCURACY: Accuracy = Accuracy { tolerance: 1e-6, limit: 200 };
 
 /// Fisher's linear discriminant of each attribute, with the threshold that is best for two normal distributions of one covariance
 /// (Hastie et al. 2009, section 4.3): the plane of scikit-learn's `LinearDiscriminantAnalysis`, `x` `[n, dim]` float32.
@@ -33,10 +36,17 @@ pub fn linear_discriminants(x: &Tensor, targets: &Targets) -> Result<Vec<Separat
     };
     let signed = by_side(f32::from)?;
     let kept = by_side(|side| f32::from(side.abs()))?;
-    let used: Vec<bool> = targets.sides().iter().map(|&side| side != 0).collect();
-    let all: Vec<usize> = (0..count).collect();
-    let mut systems = Systems::new(&x, 1.0)?;
-    let (fits, products) = systems.solve(&signed, &used, (&all, count), 1e-6, 200)?;
+    let equations: Vec<Equation> = (0..count)
+        .map(|attribute| {
+            let used = targets.kept(attribute).map(|(row, _)| row).collect();
+            Equation { right: signed.row(attribute).to_vec(), used }
+        })
+        .collect();
+    let mut experience: Vec<Experience> = (0..count).map(|_| Experience::default()).collect();
+    let fits = Samples::with(&x, |samples| {
+        let mut experience: Vec<_> = experience.iter_mut().collect();
+        Systems::new(samples, 1.0)?.solve(&equations, &mut experience, ACCURACY)
+    })?;
     let separators = (0..count).map(|attribute| {
         let (signed, kept) = (signed.row(attribute), kept.row(attribute));
         let (samples, difference) = (kept[dim], signed[dim]);
@@ -47,7 +57,7 @@ pub fn linear_discriminants(x: &Tensor, targets: &Targets) -> Result<Vec<Separat
             bias: if difference >= 0.0 { 1.0 } else { -1.0 },
             objective: f64::NAN,
             gap: f64::NAN,
-            steps: products,
+            steps: experience[attribute].products,
         };
         let [negative, positive] = shares;
         if !(negative > 0.0 && positive > 0.0) {
@@ -63,7 +73,7 @@ pub fn linear_discriminants(x: &Tensor, targets: &Targets) -> Result<Vec<Separat
         // fit is p q times what the scatter's inverse makes of the difference.
         let scale = 1.0 / (negative * positive);
         let mut weight: Vec<f64> =
-            fits.row(attribute)[..dim].iter().map(|value| value * scale).collect();
+            fits[attribute][..dim].iter().map(|value| value * scale).collect();
         // From the total to the scatter within classes: the rank-one formula of Sherman and Morrison.
         let within = 1.0 / (1.0 - negative * positive * dot(&weight, &between)).max(f64::EPSILON);
         weight.iter_mut().for_each(|value| *value *= within);

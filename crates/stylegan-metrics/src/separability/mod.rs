@@ -13,6 +13,7 @@ mod distances;
 mod entropy;
 mod evaluate;
 mod lda;
+mod machine;
 mod passes;
 mod svm;
 mod targets;

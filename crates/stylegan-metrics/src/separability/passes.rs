@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Storage, Tensor};
 use rayon::prelude::*;
 use stylegan_ops as ops;
 
@@ -42,10 +42,10 @@ impl Directions {
         &mut self.values[index * self.width..(index + 1) * self.width]
     }
 
-    /// The listed ones.
-    pub fn select(&self, keep: &[usize]) -> Self {
-        let values = keep.iter().flat_map(|&index| self.row(index)).copied().collect();
-        Self { count: keep.len(), width: self.width, values }
+    /// Of rows of `width` components.
+    pub fn of<'a>(rows: impl Iterator<Item = &'a [f64]>, width: usize) -> Self {
+        let values: Vec<f64> = rows.flatten().copied().collect();
+        Self { count: values.len() / width, width, values }
     }
 
     /// Weights `[count, width - 1]` in float32, and biases.
@@ -59,14 +59,101 @@ impl Directions {
     }
 }
 
-/// `x . d + bias` of every sample and direction, `[n, count]`.
-pub(super) fn products(x: &Tensor, directions: &Directions) -> Result<Vec<f32>> {
+/// Numbers of every sample and direction, `[n, count]`.
+pub(super) struct Products {
+    count: usize,
+    values: Vec<f32>,
+}
+
+impl Products {
+    /// Those of one direction.
+    pub fn column(&self, index: usize) -> impl Fn(u32) -> f32 + '_ {
+        move |row| self.values[row as usize * self.count + index]
+    }
+
+    /// All of them, sample after sample.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+/// `x . d + bias` of every sample and direction.
+pub(super) fn products(x: &Tensor, directions: &Directions) -> Result<Products> {
     let (weights, biases) = directions.split(x.device())?;
     let parts = blocks(x.dim(0)?)
         .into_par_iter()
         .map(|range| block_products(x, &range, &weights, &biases))
         .collect::<Result<Vec<_>>>()?;
-    Ok(parts.concat())
+    Ok(Products { count: directions.count, values: parts.concat() })
+}
+
+/// Samples as numbers in memory, for sums over a few of them.
+pub(super) struct Samples<'a> {
+    /// `[n, dim]`.
+    pub tensor: &'a Tensor,
+    values: &'a [f32],
+    /// Components.
+    pub dim: usize,
+}
+
+/// Listed samples that are added in float32.
+const CHUNK: usize = 512;
+
+impl Samples<'_> {
+    /// Calls `work` with a contiguous `x` `[n, dim]`, float32.
+    pub fn with<T>(x: &Tensor, work: impl FnOnce(&Samples<'_>) -> Result<T>) -> Result<T> {
+        let (_, dim) = x.dims2()?;
+        let (storage, layout) = x.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else {
+            candle_core::bail!("samples are looked at on the CPU");
+        };
+        let start = layout.start_offset();
+        let values = &storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()];
+        work(&Samples { tensor: x, values, dim })
+    }
+
+    /// The sum of the listed samples, each with the constant feature 1 and times what `factor` makes of its place in the list and
+    /// of the sample; `[dim + 1]`.
+    pub fn sum(&self, rows: &[u32], factor: impl Fn(usize, &[f32]) -> f32 + Sync) -> Vec<f64> {
+        let (values, dim) = (self.values, self.dim);
+        let of_chunk = |(chunk, rows): (usize, &[u32])| {
+            let (mut sum, mut bias) = (vec![0f32; dim], 0.0);
+            for (place, &row) in rows.iter().enumerate() {
+                let sample = &values[row as usize * dim..][..dim];
+                let factor = factor(chunk * CHUNK + place, sample);
+                sum.iter_mut().zip(sample).for_each(|(sum, x)| *sum += factor * x);
+                bias += f64::from(factor);
+            }
+            (sum, bias)
+        };
+        let parts: Vec<_> = rows.par_chunks(CHUNK).enumerate().map(of_chunk).collect();
+        let mut total = vec![0.0; dim + 1];
+        for (sum, bias) in &parts {
+            total.iter_mut().zip(sum).for_each(|(total, &x)| *total += f64::from(x));
+            total[dim] += bias;
+        }
+        total
+    }
+
+    /// The sum of the listed samples times their products with a direction.
+    pub fn moved(&self, rows: &[u32], direction: &[f64]) -> Vec<f64> {
+        let weights: Vec<f32> = direction[..self.dim].iter().map(|&value| value as f32).collect();
+        let bias = direction[self.dim] as f32;
+        self.sum(rows, |_, sample| bias + dot32(sample, &weights))
+    }
+}
+
+/// The dot product, in sixteen sums side by side.
+fn dot32(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0f32; 16];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..16 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// For each block of samples, `coefficients` makes of the products `[rows, count]` (all with the bias) one number a sample and

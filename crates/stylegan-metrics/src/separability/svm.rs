@@ -1,14 +1,21 @@
 //! Linear support vector machines of many attributes over the same samples.
 
-use std::ops::Range;
-
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::cholesky::dot;
-use super::conjugate::Systems;
-use super::passes::{Directions, blocks, products, sums};
+use super::conjugate::{Equation, Systems};
+use super::machine::{ACCURACY, Machine};
+use super::passes::{Directions, Samples, products};
 use super::targets::Targets;
+
+/// Of so many samples, one is taken for the fit that another fit begins from.
+const STRIDE: usize = 4;
+
+/// Samples a component that such a fit needs at least: with fewer, its planes say little about the others.
+const SAMPLES_A_COMPONENT: usize = 8;
+
+/// Where that fit ends: its planes are a place to begin from.
+const ROUGH: f64 = 1e-2;
 
 /// How a support vector machine is fitted; `Default` is what the official metric uses.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,13 +24,13 @@ pub struct SvmSettings {
     pub c: f64,
     /// The fit ends when the duality gap is at most so much of the objective (1e-6).
     pub tolerance: f64,
-    /// Newton steps after which it ends in any case (60).
+    /// Newton steps after which it ends in any case (200).
     pub max_steps: usize,
 }
 
 impl Default for SvmSettings {
     fn default() -> Self {
-        Self { c: 1.0, tolerance: 1e-6, max_steps: 60 }
+        Self { c: 1.0, tolerance: 1e-6, max_steps: 200 }
     }
 }
 
@@ -38,7 +45,7 @@ pub struct Separator {
     pub objective: f64,
     /// The duality gap: the optimum is at most so far below the objective.
     pub gap: f64,
-    /// Newton steps.
+    /// Newton steps over all samples.
     pub steps: usize,
 }
 
@@ -53,10 +60,11 @@ pub struct Separator {
 /// [`Table::one_class`](super::Table::one_class) for what the metric says then.
 ///
 /// Newton's method in the primal (Keerthi and DeCoste 2005): the objective is quadratic wherever the set of samples inside their
-/// margins is the same. The steps' equations are solved by conjugate gradients, all attributes in lock-step, so that one pass over
-/// the samples serves all of them as two matrix products, preconditioned with the factor of the second moments that they share.
-/// The objective minus the quadratic part is convex, so half the gradient's squared length bounds the distance to the optimum; it
-/// equals the duality gap at the multipliers `2 C max(0, 1 - y m)`.
+/// margins is the same. It begins from the machines of every fourth sample, and these from the machines of every fourth of those, so
+/// that over all samples few are inside their margins from the first step on, and few steps are left. The steps' equations are solved by
+/// conjugate gradients, preconditioned with the factor of the second moments that all attributes share, or of the samples in use. The
+/// objective minus the quadratic part is convex, so half the gradient's squared length bounds the distance to the optimum; it equals
+/// the duality gap at the multipliers `2 C max(0, 1 - y m)`. Both are taken at margins that are computed anew from the planes found.
 ///
 /// The result does not depend on the number of threads.
 ///
@@ -67,233 +75,84 @@ pub fn linear_svm(x: &Tensor, targets: &Targets, settings: &SvmSettings) -> Resu
     if targets.samples() != n {
         candle_core::bail!("{n} samples, but sides of {}", targets.samples());
     }
-    let x = x.contiguous()?;
-    let mut fit = Fit::new(&x, targets, settings)?;
-    while !fit.active.is_empty() {
-        fit.step()?;
+    let begin = Directions::zeros(targets.attributes(), dim + 1);
+    let machines = fit(&x.contiguous()?, targets, settings, begin)?;
+    Ok(machines.into_iter().map(Machine::separator).collect())
+}
+
+fn fit(
+    x: &Tensor,
+    targets: &Targets,
+    settings: &SvmSettings,
+    mut begin: Directions,
+) -> Result<Vec<Machine>> {
+    let (n, dim) = x.dims2()?;
+    if n / STRIDE >= SAMPLES_A_COMPONENT * dim {
+        let rows: Vec<u32> = (0..n as u32).step_by(STRIDE).collect();
+        let every_fourth = Tensor::from_vec(rows, n.div_ceil(STRIDE), x.device())?;
+        let rough = SvmSettings {
+            c: settings.c * STRIDE as f64,
+            tolerance: settings.tolerance.max(ROUGH),
+            ..*settings
+        };
+        let few = x.index_select(&every_fourth, 0)?;
+        let found = fit(&few, &targets.every(STRIDE), &rough, begin)?;
+        begin = planes(&found, dim);
     }
-    let objectives = fit.finished.into_iter();
-    let separators = objectives.enumerate().map(|(index, (objective, gap, steps))| {
-        let row = fit.planes.row(index);
-        Separator { weight: row[..dim].to_vec(), bias: row[dim], objective, gap, steps }
-    });
-    Ok(separators.collect())
-}
-
-struct Fit<'a> {
-    x: &'a Tensor,
-    targets: &'a Targets,
-    settings: &'a SvmSettings,
-    systems: Systems<'a>,
-    /// Of all attributes.
-    planes: Directions,
-    /// `w . x + b`, `[n, attributes]`.
-    margins: Vec<f32>,
-    /// The attributes that are not finished.
-    active: Vec<usize>,
-    /// Objective, gap and steps of each attribute.
-    finished: Vec<(f64, f64, usize)>,
-    steps: usize,
-}
-
-/// A direction's slope and curvature at some point of a line.
-#[derive(Clone, Copy, Default)]
-struct Slope {
-    first: f64,
-    second: f64,
-}
-
-impl<'a> Fit<'a> {
-    fn new(x: &'a Tensor, targets: &'a Targets, settings: &'a SvmSettings) -> Result<Self> {
-        let ((n, dim), count) = (x.dims2()?, targets.attributes());
-        Ok(Self {
-            x,
-            targets,
-            settings,
-            systems: Systems::new(x, settings.c)?,
-            planes: Directions::zeros(count, dim + 1),
-            margins: vec![0.0; n * count],
-            active: (0..count).collect(),
-            finished: vec![(f64::NAN, f64::NAN, 0); count],
-            steps: 0,
-        })
-    }
-
-    /// Finishes the attributes that are there, and moves the others by one Newton step.
-    fn step(&mut self) -> Result<()> {
-        let (gradient, losses) = self.gradient()?;
-        let mut still = Vec::new();
-        for (index, &attribute) in self.active.iter().enumerate() {
-            let (plane, gradient) = (self.planes.row(attribute), gradient.row(index));
-            let objective = 0.5 * dot(plane, plane) + losses[index];
-            let gap = 0.5 * dot(gradient, gradient);
-            let before =
-                std::mem::replace(&mut self.finished[attribute], (objective, gap, self.steps));
-            // A gap that no longer shrinks is what float32 margins leave of it.
-            let stalled = self.steps > 3 && gap >= before.1 && objective >= before.0 * (1.0 - 1e-9);
-            let there = gap <= self.settings.tolerance * objective;
-            if !there && !stalled && self.steps < self.settings.max_steps {
-                still.push(index);
-            }
+    let mut machines: Vec<Machine> = (0..targets.attributes())
+        .map(|attribute| Machine::new(attribute, targets, begin.row(attribute), settings.c))
+        .collect();
+    Samples::with(x, |samples| {
+        let systems = Systems::new(samples, settings.c)?;
+        // The second time, margins are free of what rounding has added up, and nearly always all machines are there.
+        for _ in 0..2 {
+            descend(&systems, &mut machines, settings)?;
         }
-        let gradient = gradient.select(&still);
-        self.active = still.iter().map(|&index| self.active[index]).collect();
-        if self.active.is_empty() {
+        Ok(())
+    })?;
+    Ok(machines)
+}
+
+fn planes(machines: &[Machine], dim: usize) -> Directions {
+    Directions::of(machines.iter().map(|machine| machine.plane.as_slice()), dim + 1)
+}
+
+/// Newton steps until all machines are there, all of them side by side.
+fn descend(systems: &Systems<'_>, machines: &mut [Machine], settings: &SvmSettings) -> Result<()> {
+    let samples = systems.samples;
+    let margins = products(samples.tensor, &planes(machines, samples.dim))?;
+    machines.par_iter_mut().enumerate().for_each(|(index, machine)| {
+        machine.set_margins(margins.column(index));
+    });
+    drop(margins);
+    let mut open: Vec<&mut Machine> = machines.iter_mut().collect();
+    loop {
+        let (equations, still): (Vec<_>, Vec<_>) = open
+            .into_par_iter()
+            .filter_map(|machine| Some((machine.look(samples, settings)?, machine)))
+            .unzip();
+        if still.is_empty() {
             return Ok(());
         }
-        self.steps += 1;
-        let used = self.inside_margins();
-        let right = Directions { values: gradient.values.iter().map(|g| -g).collect(), ..gradient };
-        let attributes = self.targets.attributes();
-        let at = (self.active.as_slice(), attributes);
-        // At first the set of samples inside their margins is a guess, not worth an exact step.
-        let tolerance = if self.steps <= 2 { 0.2 } else { 0.05 };
-        let (moves, _) = self.systems.solve(&right, &used, at, tolerance, 40)?;
-        let changes = products(self.x, &moves)?;
-        let lengths = self.line_search(&moves, &changes);
-        self.advance(&moves, &changes, &lengths);
-        Ok(())
+        open = still;
+        step(systems, &mut open, &equations)?;
     }
+}
 
-    /// The gradients of the active attributes, and their losses without the penalty of the plane.
-    fn gradient(&self) -> Result<(Directions, Vec<f64>)> {
-        let (count, c) = (self.active.len(), self.settings.c);
-        let mut gradient = sums(self.x, count, |range| {
-            let mut values = vec![0.0; range.len() * count];
-            self.each(&range, |row, index, side, margin| {
-                let short = 1.0 - side * margin;
-                values[row * count + index] =
-                    if short > 0.0 { -2.0 * c as f32 * side * short } else { 0.0 };
-            });
-            Ok(values)
-        })?;
-        for (index, &attribute) in self.active.iter().enumerate() {
-            for (g, w) in gradient.row_mut(index).iter_mut().zip(self.planes.row(attribute)) {
-                *g += w;
-            }
-        }
-        let losses = self.totals(|range| {
-            let mut losses = vec![0.0; count];
-            self.each(&range, |_, index, side, margin| {
-                let short = f64::from((1.0 - side * margin).max(0.0));
-                losses[index] += c * short * short;
-            });
-            losses
-        });
-        Ok((gradient, losses))
-    }
-
-    /// Whether a sample is kept and inside its margin, `[n, attributes]`.
-    fn inside_margins(&self) -> Vec<bool> {
-        let pairs = self.targets.sides().par_iter().zip(&self.margins);
-        pairs.map(|(&side, &margin)| side != 0 && f32::from(side) * margin < 1.0).collect()
-    }
-
-    /// How far to go along each move, whose products with the samples are `changes`: the point where the slope, which grows
-    /// piece by piece along a line, is a tenth of what it was at the start, or less.
-    fn line_search(&self, moves: &Directions, changes: &[f32]) -> Vec<f64> {
-        let count = self.active.len();
-        let start: Vec<f64> =
-            self.slopes(moves, changes, &vec![0.0; count]).iter().map(|s| s.first).collect();
-        let mut lengths = vec![1.0; count];
-        let mut brackets = vec![(0.0, f64::INFINITY); count];
-        for _ in 0..12 {
-            let slopes = self.slopes(moves, changes, &lengths);
-            let mut good = true;
-            for (index, slope) in slopes.iter().enumerate() {
-                if slope.first.is_nan() || slope.first.abs() <= 0.1 * start[index].abs() {
-                    continue;
-                }
-                good = false;
-                let (low, high) = &mut brackets[index];
-                if slope.first < 0.0 {
-                    *low = lengths[index];
-                } else {
-                    *high = lengths[index];
-                }
-                let newton = lengths[index] - slope.first / slope.second;
-                lengths[index] = if newton > *low && newton < *high {
-                    newton
-                } else {
-                    0.5 * (*low + high.min(2.0 * *low + 2.0))
-                };
-            }
-            if good {
-                break;
-            }
-        }
-        lengths
-    }
-
-    /// Slope and curvature of the objective along the moves, at these lengths.
-    fn slopes(&self, moves: &Directions, changes: &[f32], lengths: &[f64]) -> Vec<Slope> {
-        let (count, c) = (self.active.len(), self.settings.c);
-        let totals = self.totals(|range| {
-            let mut totals = vec![0.0; 2 * count];
-            let changes = &changes[range.start * count..range.end * count];
-            self.each(&range, |row, index, side, margin| {
-                let change = changes[row * count + index];
-                let short = 1.0 - side * (margin + lengths[index] as f32 * change);
-                if short > 0.0 {
-                    totals[2 * index] -= f64::from(side * change * short);
-                    totals[2 * index + 1] += f64::from(change * change);
-                }
-            });
-            totals
-        });
-        let slope = |(index, &attribute): (usize, &usize)| {
-            let (w, s) = (self.planes.row(attribute), moves.row(index));
-            let squared = dot(s, s);
-            Slope {
-                first: dot(w, s) + lengths[index] * squared + 2.0 * c * totals[2 * index],
-                second: squared + 2.0 * c * totals[2 * index + 1],
-            }
-        };
-        self.active.iter().enumerate().map(slope).collect()
-    }
-
-    fn advance(&mut self, moves: &Directions, changes: &[f32], lengths: &[f64]) {
-        for (index, &attribute) in self.active.iter().enumerate() {
-            for (w, s) in self.planes.row_mut(attribute).iter_mut().zip(moves.row(index)) {
-                *w += lengths[index] * s;
-            }
-        }
-        let (attributes, count, active) =
-            (self.targets.attributes(), self.active.len(), &self.active);
-        let rows =
-            self.margins.par_chunks_exact_mut(attributes).zip(changes.par_chunks_exact(count));
-        rows.with_min_len(1024).for_each(|(margins, changes)| {
-            for ((change, &attribute), length) in changes.iter().zip(active).zip(lengths) {
-                margins[attribute] += *length as f32 * change;
-            }
-        });
-    }
-
-    /// Calls `work(row, index, side, margin)` for the kept samples of a block, by active attribute.
-    #[inline(always)]
-    fn each(&self, range: &Range<usize>, mut work: impl FnMut(usize, usize, f32, f32)) {
-        let attributes = self.targets.attributes();
-        let sides = self.targets.block(range).chunks_exact(attributes);
-        let margins =
-            self.margins[range.start * attributes..range.end * attributes].chunks_exact(attributes);
-        for (row, (sides, margins)) in sides.zip(margins).enumerate() {
-            for (index, &attribute) in self.active.iter().enumerate() {
-                let side = sides[attribute];
-                if side != 0 {
-                    work(row, index, f32::from(side), margins[attribute]);
-                }
-            }
-        }
-    }
-
-    /// Sums over blocks, in their order.
-    fn totals(&self, of_block: impl Fn(Range<usize>) -> Vec<f64> + Sync + Send) -> Vec<f64> {
-        let n = self.targets.samples();
-        let parts: Vec<Vec<f64>> = blocks(n).into_par_iter().map(of_block).collect();
-        let mut totals = vec![0.0; parts.first().map_or(0, Vec::len)];
-        for part in &parts {
-            totals.iter_mut().zip(part).for_each(|(total, value)| *total += value);
-        }
-        totals
-    }
+/// One Newton step of each machine.
+fn step(
+    systems: &Systems<'_>,
+    machines: &mut [&mut Machine],
+    equations: &[Equation],
+) -> Result<()> {
+    let samples = systems.samples;
+    let mut experience: Vec<_> =
+        machines.iter_mut().map(|machine| &mut machine.experience).collect();
+    let moves = systems.solve(equations, &mut experience, ACCURACY)?;
+    let moves = Directions::of(moves.iter().map(Vec::as_slice), samples.dim + 1);
+    let changes = products(samples.tensor, &moves)?;
+    machines.par_iter_mut().enumerate().for_each(|(index, machine)| {
+        machine.go(moves.row(index), changes.column(index));
+    });
+    Ok(())
 }

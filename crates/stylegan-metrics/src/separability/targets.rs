@@ -74,6 +74,18 @@ impl Targets {
         [of(-1), of(1)]
     }
 
+    /// The kept samples of an attribute, with their sides.
+    pub(super) fn kept(&self, attribute: usize) -> impl Iterator<Item = (u32, i8)> {
+        let sides = self.sides.iter().skip(attribute).step_by(self.attributes);
+        (0..).zip(sides.copied()).filter(|(_, side)| *side != 0)
+    }
+
+    /// The first of every `stride` samples.
+    pub(super) fn every(&self, stride: usize) -> Self {
+        let rows = self.sides.chunks_exact(self.attributes).step_by(stride);
+        Self { attributes: self.attributes, sides: rows.flatten().copied().collect() }
+    }
+
     /// Those of the listed attributes.
     pub fn select(&self, keep: &[usize]) -> Self {
         let rows = self.sides.chunks_exact(self.attributes);

@@ -45,9 +45,18 @@ pub struct LevelDistance {
     pub interval: Option<Interval>,
 }
 
+/// Bytes of an image's neighbourhoods of one level: see [`sliced_wasserstein_limit`].
+const LEVEL_BYTES: usize = PER_IMAGE * 3 * SIDE * SIDE * size_of::<f32>();
+
+/// The most images of this size whose neighbourhoods, of both sets, fit into `bytes`.
+pub fn sliced_wasserstein_limit((height, width): (usize, usize), bytes: usize) -> usize {
+    let levels = (height.min(width).max(COARSEST) / COARSEST).ilog2() as usize + 1;
+    bytes / (2 * levels * LEVEL_BYTES)
+}
+
 /// The distance at every level of two sources' first `count` images (the paper: 16384), the finest first.
 ///
-/// Neighbourhoods are held in memory: about 75 kB an image, level and set.
+/// Neighbourhoods are held in memory, 75 kB an image, level and set; [`sliced_wasserstein_limit`] says how many images that allows.
 ///
 /// # Errors
 /// Of the sources; [`MetricError::Shape`] if the second's images have another size; [`MetricError::Settings`] for images smaller than 16x16; [`MetricError::TooFew`] for no

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use stylegan_ops::random::Stream;
 
-use crate::{FromFn, Silent, ms_ssim, sliced_wasserstein, ssim};
+use crate::{FromFn, Silent, ms_ssim, sliced_wasserstein, sliced_wasserstein_limit, ssim};
 
 fn noise(count: usize, size: usize, step: u64) -> Tensor {
     let images = Stream::new(9, step, 0).uniform((count, 3, size, size), &Device::Cpu).unwrap();
@@ -72,4 +72,11 @@ fn a_set_is_as_far_from_itself_as_nothing_and_smooth_images_are_far_from_noise()
     assert!(apart.low > 1.5 * chance.high, "{near:?} {far:?}");
     let interval = far[0].interval.unwrap();
     assert!(interval.low < far[0].value && far[0].value < interval.high);
+}
+
+#[test]
+fn memory_bounds_the_images_of_the_sliced_distance() {
+    // 128 neighbourhoods of 7x7x3 numbers: 75,264 bytes an image, level and set. 16x16 has one level, 64x64 three.
+    assert_eq!(sliced_wasserstein_limit((16, 16), 2 * 75_264), 1);
+    assert_eq!(sliced_wasserstein_limit((64, 64), 60 * 75_264), 10);
 }

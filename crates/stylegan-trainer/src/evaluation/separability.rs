@@ -178,6 +178,9 @@ fn report(
         let name = &classifier.about.attribute;
         let entropy = attribute.table.conditional_entropy();
         result = result.with_detail(format!("bits of {name}"), entropy);
+        if let Some(ratio) = attribute.distance_ratio {
+            result = result.with_detail(format!("nearest apart / farthest alike, {name}"), ratio);
+        }
         if attribute.table.one_class() {
             result = result.with_note(format!(
                 "{name}: all kept samples are of one class; as in the official metric, the attribute counts as perfectly separable"

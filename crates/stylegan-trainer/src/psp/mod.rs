@@ -23,6 +23,6 @@ pub use classes::ClassMaps;
 pub use config::{Networks, OptimizerKind, PspConfig};
 pub use error::PspTrainError;
 pub use events::{PspEvent, PspFinished, PspObserver, PspProgress};
-pub use model::{DECODER_PREFIX, ENCODER_PREFIX, PspModel, read_identity};
+pub use model::{DECODER_PREFIX, ENCODER_PREFIX, PspModel, load_identity, read_identity};
 pub use subset::Subset;
 pub use training::{Judge, PspData, PspTraining};

@@ -239,6 +239,20 @@ fn build_strictly<T>(
     Ok(build(VarBuilder::from_tensors(tensors, DType::F32, device))?)
 }
 
+/// The identity network of a converted file, or of one that a run has taught.
+///
+/// # Errors
+/// As [`read_identity`].
+pub fn load_identity(
+    path: &Path,
+    device: &Device,
+) -> Result<stylegan_psp::Identity, PspTrainError> {
+    let (config, tensors) = read_identity(path, device)?;
+    let tensors = tensors.into_iter().collect();
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+    Ok(stylegan_psp::Identity::new(&config, vb)?)
+}
+
 /// An identity network's configuration and tensors: a converted file, or one that a run has taught.
 ///
 /// # Errors

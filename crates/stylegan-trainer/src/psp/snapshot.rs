@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use candle_core::{DType, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::Tensor;
 use stylegan_checkpoint::{Snapshot, load_on, save};
-use stylegan_psp::{Encoder, Identity, face_crop, whole_image};
+use stylegan_psp::{Encoder, face_crop, whole_image};
 
 use super::model::{Description, identity_metadata, metadata, take_prefix};
 use super::training::{Position, PspTraining};
 use super::{
-    DECODER_PREFIX, ENCODER_PREFIX, PspEvent, PspObserver, PspTrainError, read_identity,
+    DECODER_PREFIX, ENCODER_PREFIX, PspEvent, PspObserver, PspTrainError, load_identity,
     self_taught,
 };
 use crate::RunError;
@@ -105,10 +104,7 @@ impl PspTraining {
         } else {
             PathBuf::from(&self.config.networks.identity)
         };
-        let (config, tensors) = read_identity(&path, &self.device)?;
-        let tensors = tensors.into_iter().collect();
-        let vb = VarBuilder::from_tensors(tensors, DType::F32, &self.device);
-        self.identity = Some(Identity::new(&config, vb)?);
+        self.identity = Some(load_identity(&path, &self.device)?);
         Ok(())
     }
 

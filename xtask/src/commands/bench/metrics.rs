@@ -1,11 +1,13 @@
-//! `cargo xtask bench --mode metrics`: what most of an evaluation's time goes to: LPIPS on VGG16 at 256x256, FID's Inception network, and the root of a
-//! product of two covariances. The networks have random weights, which no time depends on.
+//! `cargo xtask bench --mode metrics`: what most of an evaluation's time goes to: LPIPS on VGG16 at 256x256, FID's Inception network, the root of a
+//! product of two covariances, and the support vector machines of 40 attributes in both latent spaces, once. The networks have random weights,
+//! which no time depends on.
 
 use std::time::Instant;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use serde::Serialize;
 use stylegan_features::{Backbone, Inception, Lpips, Sampling, Weights};
+use stylegan_metrics::separability::{SvmSettings, Targets, linear_svm};
 use stylegan_metrics::{Divisor, Features, Gaussian, trace_of_root};
 use stylegan_ops::random::Stream;
 
@@ -28,7 +30,7 @@ struct Line<'a> {
     /// The median of the steps.
     seconds: f64,
     best_seconds: f64,
-    /// Pairs or images; roots of one matrix.
+    /// Pairs, images or attributes; roots of one matrix.
     per_second: f64,
     peak_memory_mb: Option<f64>,
 }
@@ -66,7 +68,40 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     let (a, b) = (gaussian(3)?, gaussian(4)?);
     measure("root of a product of covariances 2048x2048", 1, args, printer, || {
         trace_of_root(&a.covariance, &b.covariance).map(drop).or_user()
-    })
+    })?;
+    machines(printer)
+}
+
+/// Samples, components and attributes of the paper's linear separability; half of the samples are kept.
+const SAMPLES: usize = 200_000;
+const COMPONENTS: usize = 512;
+const ATTRIBUTES: usize = 40;
+
+/// Machines for attributes that depend on a w which is correlated and bent, as a mapping network makes it of z; a third of a deviation of noise
+/// keeps them from being perfectly separable.
+fn machines(printer: Printer) -> Result<(), Failure> {
+    let normal = |shape, stream| Stream::new(0, stream, 1).normal(shape, &Device::Cpu);
+    let z = normal((SAMPLES, COMPONENTS), 5)?;
+    let scale = 1.0 / (COMPONENTS as f64).sqrt();
+    let gains: Vec<f32> =
+        (0..COMPONENTS).map(|i| (-4.0 * i as f32 / COMPONENTS as f32).exp()).collect();
+    let gains = Tensor::from_vec(gains, COMPONENTS, &Device::Cpu)?;
+    let bent = stylegan_ops::linear(&z, &normal((COMPONENTS, COMPONENTS), 6)?, scale)?;
+    let bent = stylegan_ops::leaky_relu(&bent, 0.2)?.broadcast_mul(&gains)?;
+    let w = stylegan_ops::linear(&bent, &normal((COMPONENTS, COMPONENTS), 7)?, scale)?;
+    drop(bent);
+    let scores = stylegan_ops::linear(&w, &normal((ATTRIBUTES, COMPONENTS), 8)?, 1.0)?;
+    let scores = scores.broadcast_sub(&scores.mean_keepdim(0)?)?;
+    let deviation = scores.sqr()?.mean_keepdim(0)?.sqrt()?;
+    let noise = normal((SAMPLES, ATTRIBUTES), 9)?.affine(0.3, 0.0)?;
+    let scores = (scores.broadcast_div(&deviation)? + noise)?.flatten_all()?.to_vec1::<f32>()?;
+    let targets = Targets::most_confident(&scores, ATTRIBUTES, SAMPLES / 2);
+    for (x, what) in [(z, "40 machines in z, attributes"), (w, "40 machines in w, attributes")] {
+        let started = Instant::now();
+        linear_svm(&x, &targets, &SvmSettings::default())?;
+        say(what, ATTRIBUTES, &[started.elapsed().as_secs_f64()], printer)?;
+    }
+    Ok(())
 }
 
 fn measure(
@@ -85,6 +120,11 @@ fn measure(
         }
     }
     times.sort_by(f64::total_cmp);
+    say(what, batch, &times, printer)
+}
+
+/// A line; times in ascending order.
+fn say(what: &str, batch: usize, times: &[f64], printer: Printer) -> Result<(), Failure> {
     let (median, best) = (times[times.len() / 2], times[0]);
     let line = Line {
         tool: concat!("stylegan ", env!("CARGO_PKG_VERSION")),

@@ -1,30 +1,23 @@
 //! The metrics of one evaluation: what they share is computed once.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use stylegan_features::{Inception, Vgg16};
 use stylegan_metrics::{
-    Extraction, Extractor, Features, Gaussian, ImageSource, InceptionExtractor, MetricError,
-    MetricResult, Vgg16Extractor, Watch, bootstrap, check_images, extract, frechet_distance,
-    frechet_interval, inception_score, kernel_distance_of_subsets, ms_ssim, precision_recall,
-    quantised, sliced_wasserstein,
+    Compared, Extraction, Extractor, Features, ImageSource, InceptionExtractor, MetricError,
+    MetricResult, Vgg16Extractor, Watch, bootstrap, check_images, extract, inception_score,
+    ms_ssim, precision_recall, quantised, sliced_wasserstein, sliced_wasserstein_limit,
 };
 
-use super::{Metric, Setting, failure};
+use super::{Metric, Setting};
+use crate::evaluating::{Watcher, cache_folder, failure};
 use crate::failure::{Failure, OrFail};
-use crate::images::{Generated, Pictures};
-use crate::interrupt;
+use crate::images;
 use crate::printer::Printer;
-use crate::progress::Progress;
-use crate::weights::cache;
 
-/// Subsets of KID, and the most images of one.
-const SUBSETS: usize = 100;
-const SUBSET: usize = 1000;
+/// Generated images, unless their number is given.
+const SAMPLES: usize = 50_000;
 
 /// Parts that the inception score is computed in.
 const SPLITS: usize = 10;
@@ -32,47 +25,14 @@ const SPLITS: usize = 10;
 /// Neighbours of precision and recall.
 const NEIGHBOURS: usize = 3;
 
-/// Images of the sliced Wasserstein distance, and pairs of MS-SSIM, at most.
+/// Images of the sliced Wasserstein distance at most.
 const PYRAMIDS: usize = 16_384;
+
+/// Memory for the neighbourhoods of those pyramids.
+const PYRAMID_BYTES: usize = 4 << 30;
+
+/// Pairs of MS-SSIM at most.
 const PAIRS: usize = 10_000;
-
-/// The terminal, and Ctrl-C.
-pub(super) struct Watcher {
-    printer: Printer,
-    stop: Arc<AtomicBool>,
-    bar: Mutex<Option<(&'static str, usize, Progress)>>,
-}
-
-impl Watcher {
-    pub(super) fn new(printer: Printer) -> Result<Self, Failure> {
-        let said = "stopping; what is computed is kept (again to stop at once)";
-        Ok(Self { printer, stop: interrupt::on_ctrl_c(printer, said)?, bar: Mutex::new(None) })
-    }
-}
-
-impl Watch for Watcher {
-    fn reached(&self, what: &'static str, done: usize, total: usize) {
-        let mut bar = self.bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if done >= total {
-            *bar = None;
-            return;
-        }
-        if bar.as_ref().is_none_or(|(of, size, _)| *of != what || *size != total) {
-            *bar = Some((what, total, Progress::new(self.printer, total as u64, what)));
-        }
-        if let Some((.., bar)) = bar.as_mut() {
-            bar.reach(done as u64);
-        }
-    }
-
-    fn stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    fn warn(&self, message: &str) {
-        self.printer.note(&format!("warning: {message}"));
-    }
-}
 
 /// Everything that several metrics of one evaluation share.
 struct Evaluation<'a> {
@@ -82,6 +42,7 @@ struct Evaluation<'a> {
     cache: PathBuf,
     real: Box<dyn ImageSource>,
     generated: Box<dyn ImageSource>,
+    resolution: (usize, usize),
     inception: Option<(InceptionExtractor, Features, Features)>,
 }
 
@@ -89,33 +50,41 @@ struct Evaluation<'a> {
 pub(super) fn run(
     metrics: &[Metric],
     setting: &Setting,
+    watcher: Watcher,
     printer: Printer,
 ) -> Result<Vec<MetricResult>, Failure> {
+    if metrics.is_empty() {
+        return Ok(Vec::new());
+    }
     let Some(data) = setting.data.as_deref() else {
         return Err(Failure::user("there are no real images to compare with")
             .hint("name them with --data, such as --data faces or --data sets/ffhq-256"));
     };
     let (generated, resolution): (Box<dyn ImageSource>, _) = match &setting.images {
         Some(images) => {
-            let pictures = Pictures::open(images, None, Some(setting.seed), printer)?;
+            let pictures = images::pictures(images, None, Some(setting.seed), printer)?;
             let resolution = pictures.resolution();
             (Box::new(pictures), resolution)
         }
         None => {
             let model = setting.model.as_deref();
-            let generated = Generated::open(model, setting.seed, setting.psi, printer)?;
+            let generated = images::generated(model, setting.seed, setting.psi, printer)?;
             let resolution = generated.resolution();
             (Box::new(generated), resolution)
         }
     };
-    let real = Box::new(Pictures::open(data, Some(resolution), Some(setting.seed), printer)?);
-    let cache = match &setting.cache {
-        Some(folder) => folder.clone(),
-        None => cache()?.join("evaluations"),
+    let real = Box::new(images::pictures(data, Some(resolution), Some(setting.seed), printer)?);
+    let cache = cache_folder(setting.cache.as_deref())?;
+    let mut evaluation = Evaluation {
+        setting,
+        printer,
+        watcher,
+        cache,
+        real,
+        generated,
+        resolution,
+        inception: None,
     };
-    let watcher = Watcher::new(printer)?;
-    let mut evaluation =
-        Evaluation { setting, printer, watcher, cache, real, generated, inception: None };
     let mut results = Vec::new();
     for metric in metrics {
         let started = Instant::now();
@@ -138,11 +107,12 @@ impl Evaluation<'_> {
             Metric::Pr => self.precision_recall(),
             Metric::Swd => self.sliced_wasserstein().map_err(failure),
             Metric::Msssim => self.ms_ssim().map_err(failure),
+            Metric::Ppl | Metric::Ls => Err(Failure::program("a metric of latents")),
         }
     }
 
     fn samples(&self) -> usize {
-        self.setting.samples as usize
+        self.setting.samples.map_or(SAMPLES, |samples| samples as usize)
     }
 
     fn reals(&self) -> usize {
@@ -157,12 +127,17 @@ impl Evaluation<'_> {
         reals: Option<usize>,
         samples: usize,
     ) -> MetricResult {
+        let protocol = self.protocol(reals, samples);
+        MetricResult::new(metric, protocol, value, samples, self.setting.seed)
+    }
+
+    /// The protocol in words.
+    fn protocol(&self, reals: Option<usize>, samples: usize) -> String {
         let Setting { protocol, psi, mirror, .. } = self.setting;
         let reals = reals.map_or_else(String::new, |reals| {
             format!(", {reals} real{}", if *mirror { " with mirror images" } else { "" })
         });
-        let protocol = format!("{} ({samples} generated{reals}, psi {psi})", protocol.name());
-        MetricResult::new(metric, protocol, value, samples, self.setting.seed)
+        format!("{} ({samples} generated{reals}, psi {psi})", protocol.name())
     }
 
     /// Features of both sides, of a network.
@@ -191,50 +166,27 @@ impl Evaluation<'_> {
         self.inception.as_ref().ok_or_else(|| Failure::program("features vanished"))
     }
 
-    fn fid(&mut self) -> Result<MetricResult, Failure> {
-        let divisor = self.setting.protocol.divisor();
-        let seed = self.setting.seed;
+    /// Both sides' features, with what is said beside a figure of them.
+    fn compared(&mut self) -> Result<(Compared<'_>, &Watcher), Failure> {
         self.inception()?;
         let Some((network, real, generated)) = &self.inception else {
             return Err(Failure::program("features vanished"));
         };
-        let (a, b) = (Gaussian::of(real, divisor), Gaussian::of(generated, divisor));
-        let (a, b) = (a.map_err(failure)?, b.map_err(failure)?);
-        let distance = frechet_distance(&a, &b).map_err(failure)?;
-        let value = distance.value();
-        let interval = frechet_interval(&a, &b, generated, value, seed, &self.watcher);
-        let (reals, samples) = (real.count(), generated.count());
-        let mut result = self
-            .result("fid", value, Some(reals), samples)
-            .with_interval(interval.map_err(failure)?)
-            .with_network(network.id())
-            .with_detail("means", distance.means)
-            .with_detail("covariances", distance.covariances);
-        for (count, what) in [(samples, "generated"), (reals, "real")] {
-            if count < network.dims() {
-                result = result.with_note(format!(
-                    "{count} {what} images are fewer than the {} features: their covariance has no full rank, and the distance comes out too large; \
-                     it compares with figures of as many images only",
-                    network.dims()
-                ));
-            }
-        }
-        Ok(result)
+        let (protocol, seed) =
+            (self.protocol(Some(real.count()), generated.count()), self.setting.seed);
+        let compared = Compared { real, generated, network: network.id(), protocol, seed };
+        Ok((compared, &self.watcher))
+    }
+
+    fn fid(&mut self) -> Result<MetricResult, Failure> {
+        let divisor = self.setting.protocol.divisor();
+        let (compared, watcher) = self.compared()?;
+        compared.frechet(divisor, watcher).map_err(failure)
     }
 
     fn kid(&mut self) -> Result<MetricResult, Failure> {
-        let seed = self.setting.seed;
-        self.inception()?;
-        let Some((network, real, generated)) = &self.inception else {
-            return Err(Failure::program("features vanished"));
-        };
-        let kid = kernel_distance_of_subsets(real, generated, SUBSETS, SUBSET, seed, &self.watcher);
-        let kid = kid.map_err(failure)?;
-        Ok(self
-            .result("kid", kid.value, Some(real.count()), generated.count())
-            .with_interval(kid.interval)
-            .with_network(network.id())
-            .with_detail("images of a subset", kid.subset as f64))
+        let (compared, watcher) = self.compared()?;
+        compared.kernel(watcher).map_err(failure)
     }
 
     fn inception_score(&mut self) -> Result<MetricResult, Failure> {
@@ -276,7 +228,8 @@ impl Evaluation<'_> {
     }
 
     fn sliced_wasserstein(&mut self) -> Result<MetricResult, MetricError> {
-        let count = self.samples().min(self.reals()).min(PYRAMIDS);
+        let wanted = self.samples().min(self.reals()).min(PYRAMIDS);
+        let count = wanted.min(sliced_wasserstein_limit(self.resolution, PYRAMID_BYTES)).max(1);
         let (real, generated) = (&mut *self.real, &mut *self.generated);
         let levels = sliced_wasserstein(real, generated, count, self.setting.seed, &self.watcher)?;
         let count = [self.real.count(), self.generated.count()]
@@ -285,6 +238,11 @@ impl Evaluation<'_> {
             .fold(count, usize::min);
         let value = levels.iter().map(|level| level.value).sum::<f64>() / levels.len() as f64;
         let mut result = self.result("swd", value, Some(count), count);
+        if count < wanted {
+            result = result.with_note(format!(
+                "{count} images instead of {wanted}: the neighbourhoods of more take too much memory"
+            ));
+        }
         for level in levels {
             result = result.with_detail(format!("level {}", level.resolution), level.value);
         }
