@@ -62,14 +62,16 @@ impl Work {
 pub fn run(printer: Printer) -> Result<(), Failure> {
     memory::keep();
     let threads = rayon::current_num_threads();
-    for count in (1..=threads).filter(|&count| count == 1 || count == threads) {
-        let Ceilings { gflops, gbytes } = Ceilings::measure(count);
+    let say = |count: usize, Ceilings { gflops, gbytes }: Ceilings| {
+        let plural = if count == 1 { "" } else { "s" };
         printer.note(&format!(
-            "ceilings of {count} thread{}: {gflops:.0} GFLOP/s, {gbytes:.1} GB/s",
-            if count == 1 { "" } else { "s" }
+            "ceilings of {count} thread{plural}: {gflops:.0} GFLOP/s, {gbytes:.1} GB/s"
         ));
-    }
-    let report = Report { printer, ceilings: Ceilings::measure(threads) };
+    };
+    say(1, Ceilings::measure(1));
+    let ceilings = Ceilings::measure(threads);
+    say(threads, ceilings);
+    let report = Report { printer, ceilings };
     for map in MAPS {
         convolutions(&report, map).or_user()?;
         others(&report, map).or_user()?;

@@ -15,8 +15,8 @@ const LINKS: usize = 1 << 24;
 /// Floats of a copy: far more than any cache.
 const FLOATS: usize = 1 << 26;
 
-/// Measurements, of which the best counts.
-const ROUNDS: usize = 7;
+/// Measurements, of which the best counts: it takes a while until each thread has a core of its own.
+const ROUNDS: usize = 15;
 
 /// The most that this machine's cores do together, or one of them.
 #[derive(Clone, Copy, Debug)]
