@@ -72,6 +72,7 @@ fn narrowed(g: &[f32; 16], kind: Kind) -> [f32; 9] {
     std::array::from_fn(|at| {
         let at = if kind == (Kind::Up { mirrored: true }) { 8 - at } else { at };
         let first = at / 3 * 4 + at % 3;
-        ((g[first] + g[first + 4]) + (g[first + 1] + g[first + 5])) * factor
+        // Columns first, as the reference form's backward pass has it: the same bits.
+        ((g[first] + g[first + 1]) + (g[first + 4] + g[first + 5])) * factor
     })
 }

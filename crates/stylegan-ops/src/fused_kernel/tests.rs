@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
 use proptest::prelude::*;
 use stylegan_testkit::{
-    Form, Tolerance, assert_close, assert_same_at_any_thread_count, every_form, gradcheck,
+    Form, Tolerance, assert_same_at_any_thread_count, assert_same_bits, every_form, gradcheck,
     synthetic, synthetic_f64,
 };
 
@@ -81,7 +81,7 @@ proptest! {
         let kind = KINDS[kind];
         let ours = both(apply, (outputs, inputs), kind).unwrap();
         let expected = both(reference::fused_kernel, (outputs, inputs), kind).unwrap();
-        assert_close("kernel", &ours[0], &expected[0], Tolerance::KERNEL);
-        assert_close("gradient", &ours[1], &expected[1], Tolerance::KERNEL);
+        assert_same_bits("kernel", &ours[0], &expected[0]);
+        assert_same_bits("gradient", &ours[1], &expected[1]);
     }
 }
