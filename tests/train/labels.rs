@@ -64,7 +64,8 @@ fn found(told: bool, weight: f64) -> Found {
     };
     let generated = if told { class(&fakes) } else { 0.0 };
     let classes = [class(&reals), generated, generated];
-    Found { steps: [discriminator.loss, generator.loss], classes }
+    let value = |loss: candle_core::Tensor| f64::from(loss.to_scalar::<f32>().unwrap());
+    Found { steps: [value(discriminator.loss), value(generator.loss)], classes }
 }
 
 #[test]

@@ -32,20 +32,23 @@ impl Failure {
         Self { blame: Blame::User, cause: message.into().into(), hint: None }
     }
 
-    /// The user's mistake, as a library found it.
+    /// The user's mistake, as a library found it; or a GPU without room.
     pub fn user_error(cause: impl Into<Cause>) -> Self {
-        Self { blame: Blame::User, cause: cause.into(), hint: None }
+        Self::of(Blame::User, cause.into())
     }
 
     /// A mistake of this program; or a GPU without room, whatever was being done there.
     pub fn program(cause: impl Into<Cause>) -> Self {
-        let cause = cause.into();
+        Self::of(Blame::Program, cause.into())
+    }
+
+    fn of(blame: Blame, cause: Cause) -> Self {
         if is_out_of_memory(cause.as_ref()) {
             return Self::user("the GPU's memory is full").hint(
                 "take smaller batches (schedule.part=N computes a training batch in parts of N images, --batch sets others), or end what else runs on it",
             );
         }
-        Self { blame: Blame::Program, cause, hint: None }
+        Self { blame, cause, hint: None }
     }
 
     /// Nobody reads what we print any more.

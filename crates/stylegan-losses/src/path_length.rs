@@ -45,21 +45,23 @@ pub struct PathLengthEvaluation {
     pub loss: Tensor,
     /// Each sample's length `[N]`.
     pub lengths: Tensor,
-    /// The running mean after this batch, to be given to the next.
-    pub mean: f32,
+    /// The running mean after this batch, `[]` in float32, to be given to the next.
+    pub mean: Tensor,
 }
 
 impl PathLength {
     /// The penalty `weight * (length - mean)^2` on styles' gradients `[N, layers, w_dim]` (see [`path_lengths`]), where the mean is the
-    /// running `mean` after it moved towards this batch. In the gradient the mean is a constant.
+    /// running `mean` `[]` after it moved towards this batch. In the gradient the mean is a constant.
     ///
     /// # Errors
     /// Those of candle's operations.
-    pub fn evaluate(&self, gradient: &Tensor, mean: f32) -> Result<PathLengthEvaluation> {
+    pub fn evaluate(&self, gradient: &Tensor, mean: &Tensor) -> Result<PathLengthEvaluation> {
         let lengths = path_lengths(gradient)?;
-        let batch = lengths.detach().to_dtype(DType::F64)?.mean_all()?.to_scalar::<f64>()?;
-        let mean = (f64::from(mean) + self.decay * (batch - f64::from(mean))) as f32;
-        let loss = lengths.affine(1.0, -f64::from(mean))?.sqr()?.mean_all()?;
+        let before = mean.to_dtype(DType::F64)?;
+        let batch = lengths.detach().to_dtype(DType::F64)?.mean_all()?;
+        let mean = (&before + (batch - &before)?.affine(self.decay, 0.0)?)?.to_dtype(DType::F32)?;
+        let centred = lengths.broadcast_sub(&mean.to_dtype(lengths.dtype())?)?;
+        let loss = centred.sqr()?.mean_all()?;
         Ok(PathLengthEvaluation { loss: loss.affine(self.weight, 0.0)?, lengths, mean })
     }
 }
@@ -77,8 +79,8 @@ mod tests {
         let lengths = path_lengths(&gradient)?.to_vec1::<f64>()?;
         assert_eq!(lengths, [12.5f64.sqrt(), 2.0]);
         let how = PathLength { weight: 3.0, decay: 0.5 };
-        let found = how.evaluate(&gradient, 0.0)?;
-        let mean = f64::from(found.mean);
+        let found = how.evaluate(&gradient, &Tensor::new(0f32, &Device::Cpu)?)?;
+        let mean = f64::from(found.mean.to_scalar::<f32>()?);
         assert!((mean - (12.5f64.sqrt() + 2.0) / 4.0).abs() < 1e-6);
         let expected = 3.0 * ((12.5f64.sqrt() - mean).powi(2) + (2.0 - mean).powi(2)) / 2.0;
         assert!((found.loss.to_scalar::<f64>()? - expected).abs() < 1e-9);
@@ -88,7 +90,7 @@ mod tests {
     #[test]
     fn a_zero_gradient_is_penalised_without_nan() -> Result<()> {
         let gradient = Var::zeros((2, 3, 4), DType::F32, &Device::Cpu)?;
-        let found = PathLength::default().evaluate(&gradient, 1.0)?;
+        let found = PathLength::default().evaluate(&gradient, &Tensor::new(1f32, &Device::Cpu)?)?;
         let slopes = found.loss.backward()?;
         let slope = slopes.get(&gradient).map(|g| g.sqr()?.sum_all()?.to_scalar::<f32>());
         assert_eq!(slope.transpose()?, Some(0.0));

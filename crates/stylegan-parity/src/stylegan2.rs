@@ -147,10 +147,11 @@ impl Path {
     fn of(generator: &Generator, ws: &Tensor, noise: &Tensor) -> Result<Self> {
         let (_, tape) = generator.synthesis().forward_with_vjp(ws, &Noise::Const)?;
         let gradient = tape.styles_gradient(&path_cotangent(noise)?)?;
-        let found = PathLength::default().evaluate(&gradient, 0.25)?;
+        let mean = Tensor::new(0.25f32, noise.device())?;
+        let found = PathLength::default().evaluate(&gradient, &mean)?;
         Ok(Self {
             lengths: path_lengths(&gradient)?,
-            mean: Tensor::new(found.mean, noise.device())?,
+            mean: found.mean,
             store: found.loss.backward()?,
             loss: found.loss,
         })

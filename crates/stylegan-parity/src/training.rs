@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use stylegan::{Parameters, updated_average};
 use stylegan_losses::{DiscriminatorLoss, GeneratorLoss};
 use stylegan_ops as ops;
@@ -91,8 +91,8 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
         g_adam.step(&networks.generator_parameters, &g.gradients, rate)?;
         for (name, loss) in [("d", d.loss), ("g", g.loss)] {
             let name = format!("loss.{name}.{step}");
-            let got = Tensor::new(&[loss], &Device::Cpu)?;
-            report.output(&name, &got, case.output(&name)?);
+            let expected = case.output(&name)?;
+            report.output(&name, &loss.reshape(expected.dims())?, expected);
         }
     }
 

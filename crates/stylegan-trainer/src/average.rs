@@ -48,7 +48,7 @@ fn at_once(average: &Parameters, parameters: &Parameters, beta: f64) -> Result<b
             average: Some((average.as_tensor(), *beta)),
         })
         .collect();
-    adam_update(&all, AdamDecay { beta1: 0.0, beta2: 0.0, epsilon: 0.0 })
+    adam_update(&all, AdamDecay { beta1: 0.0, beta2: 0.0, epsilon: 0.0 }, None)
 }
 
 /// The tensor of `average` that follows `var`.

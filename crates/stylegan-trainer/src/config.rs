@@ -28,6 +28,7 @@ mod validate;
 
 pub use augment::{AugmentMode, AugmentSection};
 pub use error::ConfigError;
+pub(crate) use networks::in_parts;
 pub use presets::{Architecture, PRESETS};
 pub use sections::{
     AverageSection, DataSection, DiscriminatorLossKind, DiscriminatorSection, GeneratorSection,

@@ -11,10 +11,12 @@ use stylegan_progressive::{Schedule, State};
 use crate::config::{ConfigError, TrainConfig};
 
 mod machine;
+mod memory;
 mod shapes;
 mod stylegan2;
 
 pub use machine::Machine;
+pub use memory::Misfit;
 use shapes::Shapes;
 
 /// What a run will take.
@@ -91,7 +93,12 @@ impl Workload {
         let moments = if self.config.optimizer.beta1 == 0.0 { 1 } else { 2 };
         // Weights, gradients and moments of both; the generator's average.
         let scalars = (generator + discriminator) * (2 + moments) + generator;
-        let largest = self.phases().map(|(_, _, state)| self.activations(&state)).max();
+        let at_once = self.config.schedule.parts_at_once;
+        let largest = self.phases().map(|(_, _, state)| {
+            let parts = self.config.parts(state.resolution, state.minibatch);
+            self.activations(&state, &parts, at_once)
+        });
+        let largest = largest.max();
         let work = self.work(0, self.config.total_images());
         Estimate {
             generator_parameters: generator,
@@ -172,11 +179,11 @@ impl Workload {
         forward.plus(Work { operations: 0.0, bytes: update })
     }
 
-    /// Bytes of activations kept for the pass backwards, in the larger of the two steps.
-    fn activations(&self, state: &State) -> u64 {
-        let mut parts = self.config.parts(state.resolution, state.minibatch);
+    /// Bytes of activations kept for the pass backwards, in the larger of the two steps, of a batch in parts of which so many are computed at once.
+    fn activations(&self, state: &State, parts: &[usize], at_once: usize) -> u64 {
+        let mut parts = parts.to_vec();
         parts.sort_unstable_by(|a, b| b.cmp(a));
-        let at_once: usize = parts.iter().take(self.config.schedule.parts_at_once).sum();
+        let at_once: usize = parts.iter().take(at_once).sum();
         let (generator, discriminator) = self.shapes.activations(state.level);
         let [r1, r2] = self.penalty_shares().map(|share| if share > 0.0 { 1 } else { 0 });
         // An input gradient keeps about as much as the pass that it differentiates.

@@ -86,7 +86,7 @@ pub struct Started {
 }
 
 /// The numbers of a step, or of a tick.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Progress {
     /// Real images seen.
     pub images: u64,

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, Tensor, Var, bail};
 use serde::{Deserialize, Serialize};
 use stylegan::{Parameters, is_buffer};
-use stylegan_ops::{AdamDecay, AdamParameter, AdamUpdate, adam_update};
+use stylegan_ops::{AdamDecay, AdamParameter, AdamUpdate, NotFinite, adam_update};
 
 use crate::average;
 use crate::gradients::Gradients;
 
 mod finite;
 pub(crate) mod kernel;
+mod queued;
 mod ranger;
 pub(crate) mod reference;
 
+pub use queued::{Queued, QueuedStep};
 pub use ranger::{Ranger, RangerConfig};
 
 /// The numbers of Adam (Kingma and Ba 2015, algorithm 1), without the learning rate, which a step takes.
@@ -108,6 +110,20 @@ impl Adam {
         gradients: &Gradients,
         learning_rate: f64,
     ) -> Result<StepOutcome> {
+        let queued = self.queue(parameters, gradients, learning_rate)?;
+        self.settle(queued)
+    }
+
+    /// As [`Self::step`], without waiting for a GPU: whether the step was skipped is asked there, and can be asked for later with [`Self::settle`].
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn queue(
+        &mut self,
+        parameters: &Parameters,
+        gradients: &Gradients,
+        learning_rate: f64,
+    ) -> Result<Queued> {
         self.run(parameters, gradients, learning_rate, None)
     }
 
@@ -127,7 +143,8 @@ impl Adam {
         average: &Parameters,
         beta: f64,
     ) -> Result<StepOutcome> {
-        self.run(parameters, gradients, learning_rate, Some((average, beta)))
+        let queued = self.run(parameters, gradients, learning_rate, Some((average, beta)))?;
+        self.settle(queued)
     }
 
     fn run(
@@ -136,19 +153,21 @@ impl Adam {
         gradients: &Gradients,
         learning_rate: f64,
         average: Option<(&Parameters, f64)>,
-    ) -> Result<StepOutcome> {
+    ) -> Result<Queued> {
         check(parameters, gradients)?;
+        let on_gpu = |var: &Var| var.device().is_cuda() && var.dtype() == DType::F32;
+        if parameters.all().first().is_some_and(|(_, var)| on_gpu(var))
+            && let Some(flags) = finite::on_gpu(gradients)?
+            && self.run_at_once(parameters, gradients, learning_rate, average, &flags)?
+        {
+            let names = gradients.iter().map(|(name, _)| name.to_owned()).collect();
+            return Ok(Queued::OnGpu(QueuedStep { names, flags }));
+        }
         if let Some(parameter) = finite::first_not_finite(gradients)? {
             if let Some((average, beta)) = average {
                 average::update(average, parameters, beta)?;
             }
-            return Ok(StepOutcome::Skipped { parameter });
-        }
-        let on_gpu = |var: &Var| var.device().is_cuda() && var.dtype() == DType::F32;
-        if parameters.all().first().is_some_and(|(_, var)| on_gpu(var))
-            && self.run_at_once(parameters, gradients, learning_rate, average)?
-        {
-            return Ok(StepOutcome::Updated);
+            return Ok(Queued::Known(StepOutcome::Skipped { parameter }));
         }
         for (name, var) in parameters.all() {
             let averaged = match average {
@@ -164,7 +183,7 @@ impl Adam {
                 (None, None) => {}
             }
         }
-        Ok(StepOutcome::Updated)
+        Ok(Queued::Known(StepOutcome::Updated))
     }
 
     fn update(
@@ -207,16 +226,17 @@ impl Adam {
         })
     }
 
-    /// All parameters in one launch on a GPU; `false`, and nothing done, where there is no kernel for it.
+    /// All parameters in one launch on a GPU, unless one of the flags is set; `false`, and nothing done, where there is no kernel for it.
     fn run_at_once(
         &mut self,
         parameters: &Parameters,
         gradients: &Gradients,
         learning_rate: f64,
         average: Option<(&Parameters, f64)>,
+        unless: &NotFinite,
     ) -> Result<bool> {
         // Without a kernel nothing may be counted.
-        if !adam_update(&[], self.decay())? {
+        if !adam_update(&[], self.decay(), None)? {
             return Ok(false);
         }
         let mut all = Vec::new();
@@ -255,7 +275,7 @@ impl Adam {
                 average: averaged.as_ref().map(|(average, beta)| (average.as_tensor(), *beta)),
             })
             .collect();
-        if !adam_update(&all, self.decay())? {
+        if !adam_update(&all, self.decay(), Some(unless))? {
             bail!("the optimizer's tensors are not all float32 on one GPU");
         }
         Ok(true)

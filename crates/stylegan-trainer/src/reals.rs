@@ -26,7 +26,7 @@ pub fn process(
         Tensor::from_vec(values, shape, device)?
     } else {
         // Bytes are a quarter of what has to be copied otherwise.
-        Tensor::from_slice(bytes, shape, device)?.to_dtype(DType::F32)?.affine(1.0 / 127.5, -1.0)?
+        ops::upload(bytes, shape, device)?.to_dtype(DType::F32)?.affine(1.0 / 127.5, -1.0)?
     };
     for _ in 0..halvings {
         x = ops::downsample_box2d(&x)?;

@@ -8,22 +8,22 @@ use stylegan_ops::in_pool;
 use crate::draws::{Draws, Half};
 use crate::gradients::Gradients;
 use crate::networks::Networks;
-use crate::step::{StepPosition, StepSettings, scalar};
+use crate::step::{StepPosition, StepSettings};
 
 /// What a step of the discriminator's penalties found.
 pub struct PenaltyStep {
-    /// The penalties, weighted, mean over the batch.
-    pub penalty: f64,
+    /// The penalties, weighted, mean over the batch: `[]`, on the device.
+    pub penalty: Tensor,
     /// Of the discriminator's parameters.
     pub gradients: Gradients,
 }
 
 /// What a step of path length regularisation found.
 pub struct PathLengthStep {
-    /// The penalty, weighted, mean over the batch.
-    pub penalty: f64,
-    /// The running mean of lengths after this step.
-    pub mean: f32,
+    /// The penalty, weighted, mean over the batch: `[]`, on the device.
+    pub penalty: Tensor,
+    /// The running mean of lengths after this step, `[]`, on the device.
+    pub mean: Tensor,
     /// Of the generator's parameters.
     pub gradients: Gradients,
     /// The batch's `w` `[N, w_dim]`, for its moving average.
@@ -69,12 +69,12 @@ impl StepSettings {
         }
         let gradients = penalty.backward()?;
         Ok(PenaltyStep {
-            penalty: scalar(&penalty)?,
+            penalty: penalty.detach(),
             gradients: Gradients::of(&networks.discriminator_parameters, gradients),
         })
     }
 
-    /// The gradients of path length regularisation on `n` images, whose running mean is `mean`.
+    /// The gradients of path length regularisation on `n` images, whose running mean is `mean` `[]`.
     ///
     /// # Errors
     /// Those of the networks, and a generator of StyleGAN.
@@ -84,7 +84,7 @@ impl StepSettings {
         n: usize,
         labels: Option<&Tensor>,
         regularizer: PathLength,
-        mean: f32,
+        mean: &Tensor,
         at: StepPosition,
     ) -> Result<PathLengthStep> {
         in_pool(|| self.path_length_here(networks, n, labels, regularizer, mean, at))
@@ -96,7 +96,7 @@ impl StepSettings {
         n: usize,
         labels: Option<&Tensor>,
         regularizer: PathLength,
-        mean: f32,
+        mean: &Tensor,
         at: StepPosition,
     ) -> Result<PathLengthStep> {
         let generator = &networks.generator;
@@ -110,7 +110,7 @@ impl StepSettings {
         let found = regularizer.evaluate(&tape.styles_gradient(&cotangent)?, mean)?;
         let gradients = found.loss.backward()?;
         Ok(PathLengthStep {
-            penalty: scalar(&found.loss)?,
+            penalty: found.loss.detach(),
             mean: found.mean,
             gradients: Gradients::of(&networks.generator_parameters, gradients),
             w: w.detach(),

@@ -78,18 +78,18 @@ pub struct StepPosition {
     pub lod: f64,
 }
 
-/// What the discriminator's step found.
+/// What the discriminator's step found. Its numbers, `[]`, stay on the device: to read one is to wait for it.
 pub struct DiscriminatorStep {
     /// The loss with its penalties, mean over the batch.
-    pub loss: f64,
+    pub loss: Tensor,
     /// The mean score of the real images.
-    pub real_score: f64,
+    pub real_score: Tensor,
     /// The mean sign of the scores of the real images.
-    pub real_sign: f64,
+    pub real_sign: Tensor,
     /// The mean score of the generated images.
-    pub fake_score: f64,
+    pub fake_score: Tensor,
     /// The penalties' share of the loss.
-    pub penalty: f64,
+    pub penalty: Tensor,
     /// Of the discriminator's parameters.
     pub gradients: Gradients,
     /// The batch's `w` `[N, w_dim]`, for its moving average.
@@ -98,8 +98,8 @@ pub struct DiscriminatorStep {
 
 /// What the generator's step found.
 pub struct GeneratorStep {
-    /// The loss, mean over the batch.
-    pub loss: f64,
+    /// The loss, mean over the batch, `[]`; it stays on the device.
+    pub loss: Tensor,
     /// Of the generator's parameters.
     pub gradients: Gradients,
     /// The batch's `w` `[N, w_dim]`, for its moving average.
@@ -198,15 +198,15 @@ impl StepSettings {
             let found = Gradients::of(&networks.discriminator_parameters, term.backward()?);
             gradients.accumulate(found, 1.0)
         })?;
-        // Read back together: a GPU is waited for once.
-        let [loss, real_score, real_sign, fake_score, penalty] = scalars([
-            &result.loss,
-            &result.real_scores.mean_all()?,
-            &result.real_scores.sign()?.mean_all()?,
-            &result.fake_scores.mean_all()?,
-            &result.penalty.mean_all()?,
-        ])?;
-        Ok(DiscriminatorStep { loss, real_score, real_sign, fake_score, penalty, gradients, w })
+        Ok(DiscriminatorStep {
+            loss: result.loss.detach(),
+            real_score: result.real_scores.mean_all()?.detach(),
+            real_sign: result.real_scores.sign()?.mean_all()?.detach(),
+            fake_score: result.fake_scores.mean_all()?.detach(),
+            penalty: result.penalty.mean_all()?.detach(),
+            gradients,
+            w,
+        })
     }
 
     /// Loss and gradients of the generator on `n` images.
@@ -245,7 +245,7 @@ impl StepSettings {
         let loss = loss.mean_all()?;
         let gradients = loss.backward()?;
         Ok(GeneratorStep {
-            loss: scalar(&loss)?,
+            loss: loss.detach(),
             gradients: Gradients::of(&networks.generator_parameters, gradients),
             w: w.detach(),
         })
@@ -303,19 +303,5 @@ impl StepSettings {
 
     pub(crate) fn z_dim(&self, networks: &Networks) -> usize {
         networks.generator.config().mapping.z_dim
-    }
-}
-
-pub(crate) fn scalar(x: &Tensor) -> Result<f64> {
-    x.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()
-}
-
-/// The numbers of several tensors of one element.
-fn scalars<const N: usize>(all: [&Tensor; N]) -> Result<[f64; N]> {
-    let flat = all.map(Tensor::flatten_all).into_iter().collect::<Result<Vec<_>>>()?;
-    let values = Tensor::cat(&flat, 0)?.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
-    match <[f64; N]>::try_from(values) {
-        Ok(values) => Ok(values),
-        Err(values) => candle_core::bail!("{N} numbers were expected, got {}", values.len()),
     }
 }

@@ -1,13 +1,15 @@
 //! The training loop of one run: from a configuration, a data set and a run directory to a trained
 //! generator, with complete resume.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use stylegan::Labels;
 use stylegan_dataset::{Dataset, Loader, LoaderConfig};
+use stylegan_ops::gpu_memory;
 use stylegan_progressive::{Schedule, State};
 
 use crate::config::TrainConfig;
@@ -19,11 +21,13 @@ use crate::optimizer::Adam;
 use crate::run_dir::RunDir;
 
 mod error;
+mod figures;
 mod iteration;
 mod labels;
 mod lazy;
 mod measuring;
 mod parts;
+mod pending;
 mod pictures;
 mod position;
 mod recorder;
@@ -33,6 +37,7 @@ mod transfer;
 pub use error::TrainError;
 use measuring::Measurements;
 pub use measuring::{Scheduled, SnapshotMetric};
+use pending::{Pending, Session};
 use position::Position;
 use recorder::Recorder;
 pub use transfer::{InitFrom, Taken};
@@ -53,6 +58,9 @@ pub struct Training {
     loader: Loader,
     run: RunDir,
     position: Position,
+    /// The running mean of path lengths, `[]`, on the device; that of the position is as old as the last step that was read.
+    path_length_mean: Tensor,
+    pending: VecDeque<Pending>,
     recorder: Recorder,
     measurements: Measurements,
     resumed_from: Option<u64>,
@@ -81,6 +89,12 @@ impl Training {
         config.validate()?;
         check_images(&config, dataset.as_ref())?;
         let label_dim = labels::label_dim(&config, dataset.as_ref())?;
+        let workload = Workload::new(&config, label_dim)?;
+        if let Some((free, _)) = gpu_memory(device)
+            && let Some(misfit) = workload.misfit(free)
+        {
+            return Err(TrainError::Memory(misfit));
+        }
         let discriminator = config.discriminator_config(label_dim);
         let mut networks = Networks::new(
             &config.generator_config(label_dim),
@@ -100,13 +114,15 @@ impl Training {
         };
         let mut training = Self {
             schedule: config.schedule()?,
-            workload: Workload::new(&config, label_dim)?,
+            workload,
             label_dim,
             labels: labels::labels(dataset.as_ref(), label_dim)?,
             networks,
             generator_optimizer: Adam::new(config.adam(Half::Generator)),
             discriminator_optimizer: Adam::new(config.adam(Half::Discriminator)),
             position: Position::new(dataset.fingerprint(), config.augment.p),
+            path_length_mean: Tensor::new(0f32, device)?,
+            pending: VecDeque::new(),
             warnings: dataset.warnings(),
             loader: Loader::new(dataset, loader_config)?,
             recorder: Recorder::default(),
@@ -147,8 +163,8 @@ impl Training {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Finished, TrainError> {
-        let start = Instant::now();
-        let (session_images, session_seconds) = (self.position.images, self.position.seconds);
+        let (images, seconds) = (self.position.images, self.position.seconds);
+        let session = Session { start: Instant::now(), images, seconds };
         self.begin(observer)?;
         let total = self.config.total_images();
         let mut stopped = false;
@@ -157,29 +173,27 @@ impl Training {
                 stopped = true;
                 break;
             }
-            self.position.seconds = session_seconds + start.elapsed().as_secs_f64();
+            self.position.seconds = session.seconds();
             let state = self.look_at_schedule();
-            let progress = self.iteration(&state, observer)?;
-            let Some(mut progress) = progress else { continue };
-            let elapsed = start.elapsed();
-            let remaining = self.workload.remaining(session_images, self.position.images, elapsed);
-            progress.eta_seconds = remaining.map(|time| time.as_secs_f64());
-            progress.seconds = session_seconds + elapsed.as_secs_f64();
-            self.position.seconds = progress.seconds;
-            observer.notice(&Event::Step(self.recorder.step(progress)));
-            if let Flow::Stop = self.finish_tick(&state, total, stop, observer)? {
+            self.iteration(&state)?;
+            if !self.settle(self.steps_ahead(), &session, observer)? {
+                continue;
+            }
+            self.position.seconds = session.seconds();
+            if let Flow::Stop = self.finish_tick(&state, total, stop, &session, observer)? {
                 break;
             }
         }
         // The end of the last tick has written one already.
         if stopped {
+            self.settle(0, &session, observer)?;
             self.snapshot_or_error(observer)?;
         }
         let finished = Finished {
             run: self.run.path().to_owned(),
             images: self.position.images,
             stopped,
-            time: start.elapsed(),
+            time: session.start.elapsed(),
         };
         self.tell(observer, Event::Finished(finished.clone()))?;
         Ok(finished)
@@ -232,11 +246,16 @@ impl Training {
         state: &State,
         total: u64,
         stop: &AtomicBool,
+        session: &Session,
         observer: &mut dyn Observer,
     ) -> Result<Flow, TrainError> {
         let last = self.position.images >= total;
         let tick_images = (state.tick_kimg * 1000.0).max(1.0) as u64;
         if !last && self.position.images < self.position.tick_start + tick_images {
+            return Ok(Flow::Continue);
+        }
+        // What is written is that of all steps so far.
+        if !self.settle(0, session, observer)? {
             return Ok(Flow::Continue);
         }
         self.position.tick += 1;

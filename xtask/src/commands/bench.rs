@@ -194,7 +194,7 @@ struct Bench {
     w_dim: usize,
     /// Whether penalties have steps of their own.
     lazy: bool,
-    path_length_mean: f32,
+    path_length_mean: Tensor,
 }
 
 impl Bench {
@@ -243,7 +243,7 @@ impl Bench {
             batch: args.batch,
             w_dim: args.w_dim,
             lazy: second,
-            path_length_mean: 0.0,
+            path_length_mean: Tensor::new(0f32, device::chosen())?,
         })
     }
 
@@ -262,21 +262,21 @@ impl Bench {
         let networks = &self.networks;
         let found = self.settings.generator(networks, self.batch, None, at)?;
         let parameters = &networks.generator_parameters;
-        self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        self.generator_adam.queue(parameters, &found.gradients, LEARNING_RATE)?;
         average::update(&networks.average_parameters, parameters, AVERAGE_DECAY)?;
         let found = self.settings.discriminator(networks, &self.reals, None, at)?;
         let parameters = &networks.discriminator_parameters;
-        self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        self.discriminator_adam.queue(parameters, &found.gradients, LEARNING_RATE)?;
         Ok(())
     }
 
     fn path_length(&mut self, at: StepPosition) -> CandleResult<()> {
         let (n, how, mean) =
-            ((self.batch / 2).max(1), PathLength::default(), self.path_length_mean);
+            ((self.batch / 2).max(1), PathLength::default(), &self.path_length_mean);
         let found = self.settings.path_length(&self.networks, n, None, how, mean, at)?;
         self.path_length_mean = found.mean;
         let parameters = &self.networks.generator_parameters;
-        self.generator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        self.generator_adam.queue(parameters, &found.gradients, LEARNING_RATE)?;
         Ok(())
     }
 
@@ -284,7 +284,7 @@ impl Bench {
         let settings = StepSettings { r1_gamma: 10.0, ..self.settings.clone() };
         let found = settings.penalties(&self.networks, &self.reals, None, at)?;
         let parameters = &self.networks.discriminator_parameters;
-        self.discriminator_adam.step(parameters, &found.gradients, LEARNING_RATE)?;
+        self.discriminator_adam.queue(parameters, &found.gradients, LEARNING_RATE)?;
         Ok(())
     }
 

@@ -227,6 +227,13 @@ fn train_failure(error: TrainError) -> Failure {
             "give the networks the other model's widths, as `cargo xtask inspect` shows them"
                 .to_owned()
         }
+        TrainError::Memory(misfit) => match misfit.fits {
+            Some(part) => format!(
+                "--set schedule.part={part} computes batches in parts of {part} images and adds up their gradients"
+            ),
+            None => "take smaller networks (network.fmap_max, network.fmap_base) or another GPU"
+                .to_owned(),
+        },
         TrainError::Diverged { .. } => {
             "lower optimizer.learning_rate, or raise loss.r1_gamma, and begin another run"
                 .to_owned()

@@ -1,7 +1,14 @@
-//! Opening one of the machine's GPUs, with an error for everything that can be in the way.
+//! The machine's GPUs: opening one, with an error for everything that can be in the way; what is copied to it and from it while it computes.
 
+mod later;
 #[cfg(feature = "cuda")]
 mod open;
+#[cfg(feature = "cuda")]
+mod pinned;
+mod upload;
+
+pub use later::Later;
+pub use upload::upload;
 
 use candle_core::Device;
 
@@ -79,6 +86,16 @@ pub fn open_gpu(index: usize) -> Result<Device, GpuError> {
     }
 }
 
+/// Bytes of a GPU's memory that are free, and all of them; none for the CPU, or where the driver does not say.
+pub fn gpu_memory(device: &Device) -> Option<(u64, u64)> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return open::memory(device);
+    }
+    let _ = device;
+    None
+}
+
 /// The name of a GPU, as its maker has it; none for the CPU.
 pub fn gpu_name(device: &Device) -> Option<String> {
     #[cfg(feature = "cuda")]
@@ -97,5 +114,6 @@ mod tests {
     fn a_build_for_the_cpu_says_so() {
         assert!(matches!(open_gpu(0), Err(GpuError::NotBuilt)));
         assert_eq!(gpu_name(&Device::Cpu), None);
+        assert_eq!(gpu_memory(&Device::Cpu), None);
     }
 }

@@ -41,6 +41,12 @@ pub(super) fn name(device: &CudaDevice) -> Option<String> {
     context.name().ok()
 }
 
+pub(super) fn memory(device: &CudaDevice) -> Option<(u64, u64)> {
+    device.cuda_stream().context().bind_to_thread().ok()?;
+    let (free, total) = driver::result::mem_get_info().ok()?;
+    Some((free as u64, total as u64))
+}
+
 /// The driver must know the version that the kernels' PTX is written for.
 fn check_driver() -> Result<(), GpuError> {
     let mut found = 0;

@@ -2,9 +2,10 @@
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DeviceRepr, LaunchConfig};
-use candle_core::{CudaDevice, Result, Storage, Tensor, bail};
+use candle_core::op::BackpropOp;
+use candle_core::{CudaDevice, CudaStorage, Result, Storage, Tensor, bail};
 
-use super::{AdamDecay, AdamParameter};
+use super::{AdamDecay, AdamParameter, NotFinite};
 use crate::kernel::cuda::{all_cuda_f32, f32_view, launch, size};
 
 const NAME: &str = "multi_tensor";
@@ -43,7 +44,11 @@ pub(super) fn has_kernel(parameter: &AdamParameter<'_>) -> bool {
     update && all_cuda_f32(&[value]) && average.is_none_or(|(a, _)| all_cuda_f32(&[a]))
 }
 
-pub(super) fn update(parameters: &[AdamParameter<'_>], decay: AdamDecay) -> Result<()> {
+pub(super) fn update(
+    parameters: &[AdamParameter<'_>],
+    decay: AdamDecay,
+    unless: Option<&NotFinite>,
+) -> Result<()> {
     let Some(device) = device_of(parameters.iter().map(|parameter| parameter.value))? else {
         return Ok(());
     };
@@ -72,11 +77,21 @@ pub(super) fn update(parameters: &[AdamParameter<'_>], decay: AdamDecay) -> Resu
     let entries = device.clone_htod(&table.entries)?;
     let (rest1, rest2) = ((1.0 - beta1) as f32, (1.0 - beta2) as f32);
     let (beta1, beta2, epsilon) = (beta1 as f32, beta2 as f32, epsilon as f32);
-    launch!(device, "adam_update", config, [entries, count, beta1, rest1, beta2, rest2, epsilon])
+    let any = unless.map(NotFinite::any).transpose()?;
+    let unless = any.as_ref().map(address).transpose()?.unwrap_or(0);
+    launch!(
+        device,
+        "adam_update",
+        config,
+        [entries, count, unless, beta1, rest1, beta2, rest2, epsilon]
+    )
 }
 
-pub(super) fn not_finite(tensors: &[&Tensor]) -> Result<Vec<bool>> {
-    let Some(device) = device_of(tensors.iter().copied())? else { return Ok(Vec::new()) };
+/// A flag for each tensor, and one for all of them.
+pub(super) fn not_finite(tensors: &[&Tensor]) -> Result<Tensor> {
+    let Some(device) = device_of(tensors.iter().copied())? else {
+        bail!("{NAME}: expected at least one tensor")
+    };
     let mut table = Table::default();
     for tensor in tensors {
         let entry = KernelTensors { p: address(tensor)?, ..KernelTensors::default() };
@@ -84,9 +99,10 @@ pub(super) fn not_finite(tensors: &[&Tensor]) -> Result<Vec<bool>> {
     }
     let (count, config) = table.launch()?;
     let entries = device.clone_htod(&table.entries)?;
-    let flags = device.alloc_zeros::<u32>(tensors.len())?;
+    let flags = device.alloc_zeros::<f32>(tensors.len() + 1)?;
     launch!(device, "not_finite", config, [entries, count, flags])?;
-    Ok(device.clone_dtoh(&flags)?.into_iter().map(|flag| flag != 0).collect())
+    let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(flags, device));
+    Ok(Tensor::from_storage(storage, tensors.len() + 1, BackpropOp::none(), false))
 }
 
 /// The tensors of a launch, and how many chunks they have.

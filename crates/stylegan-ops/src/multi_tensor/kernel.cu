@@ -24,11 +24,11 @@ DEVICE u32 tensor_of(const AdamTensors *all, u32 count, u32 chunk) {
     return low;
 }
 
-DEVICE void adam_element(const AdamTensors &t, u32 i, float beta1, float rest1, float beta2, float rest2,
+DEVICE void adam_element(const AdamTensors &t, u32 i, bool skip, float beta1, float rest1, float beta2, float rest2,
                          float epsilon) {
     const float p = t.p[i];
     if (t.average) t.average[i] = t.beta == 0.0f ? p : p + (t.average[i] - p) * t.beta;
-    if (!t.g) return;
+    if (!t.g || skip) return;
     const float g = t.g[i];
     float m = g;
     if (t.m) t.m[i] = m = beta1 * t.m[i] + rest1 * g;
@@ -37,16 +37,18 @@ DEVICE void adam_element(const AdamTensors &t, u32 i, float beta1, float rest1, 
     t.p[i] = p - t.step_size * m / (sqrtf(v) * t.inverse_root + epsilon);
 }
 
-KERNEL adam_update(const AdamTensors *all, u32 count, float beta1, float rest1, float beta2, float rest2,
-                   float epsilon) {
+// unless: null, or a number that keeps everything but the averages as it is where it is not zero.
+KERNEL adam_update(const AdamTensors *all, u32 count, const float *unless, float beta1, float rest1, float beta2,
+                   float rest2, float epsilon) {
     const AdamTensors t = all[tensor_of(all, count, blockIdx.x)];
     const u32 start = (blockIdx.x - t.first) * CHUNK;
     const u32 len = t.len - start < CHUNK ? t.len - start : CHUNK;
-    FOR_EACH_OF_BLOCK(i, len) adam_element(t, start + i, beta1, rest1, beta2, rest2, epsilon);
+    const bool skip = unless && *unless != 0.0f;
+    FOR_EACH_OF_BLOCK(i, len) adam_element(t, start + i, skip, beta1, rest1, beta2, rest2, epsilon);
 }
 
-// flags: zero at first, one a tensor.
-KERNEL not_finite(const AdamTensors *all, u32 count, u32 *flags) {
+// flags: zero at first, one a tensor, and one for all of them.
+KERNEL not_finite(const AdamTensors *all, u32 count, float *flags) {
     const u32 which = tensor_of(all, count, blockIdx.x);
     const AdamTensors t = all[which];
     const u32 start = (blockIdx.x - t.first) * CHUNK;
@@ -54,5 +56,5 @@ KERNEL not_finite(const AdamTensors *all, u32 count, u32 *flags) {
     bool found = false;
     // Zero times a number is zero unless the number is not finite.
     FOR_EACH_OF_BLOCK(i, len) found = found || t.p[start + i] * 0.0f != 0.0f;
-    if (found) flags[which] = 1;
+    if (found) flags[which] = flags[count] = 1.0f;
 }

@@ -53,27 +53,59 @@ pub struct AdamDecay {
 /// Updates all parameters and averages in one launch. `false`, and nothing done, where the tensors are not all float32 on a GPU that this build has
 /// kernels for.
 ///
+/// Where `unless` found something, parameters and moments stay as they are and only averages move. That is decided on the GPU: nobody waits for it.
+///
 /// # Errors
 /// If a tensor is not contiguous or of another shape; those of the device.
-pub fn adam_update(parameters: &[AdamParameter<'_>], decay: AdamDecay) -> Result<bool> {
+pub fn adam_update(
+    parameters: &[AdamParameter<'_>],
+    decay: AdamDecay,
+    unless: Option<&NotFinite>,
+) -> Result<bool> {
     #[cfg(feature = "cuda")]
     if parameters.iter().all(cuda::has_kernel) {
-        return cuda::update(parameters, decay).map(|()| true);
+        return cuda::update(parameters, decay, unless).map(|()| true);
     }
-    let _ = (parameters, decay);
+    let _ = (parameters, decay, unless);
     Ok(false)
 }
 
-/// For each tensor whether it holds a NaN or an infinity, with one launch and one wait for all; none where the tensors are not all float32 on a GPU that
-/// this build has kernels for.
-///
-/// # Errors
-/// If a tensor is not contiguous; those of the device.
-pub fn not_finite(tensors: &[&Tensor]) -> Result<Option<Vec<bool>>> {
-    #[cfg(feature = "cuda")]
-    if crate::kernel::cuda::all_cuda_f32(tensors) {
-        return cuda::not_finite(tensors).map(Some);
+/// Which of some tensors hold a NaN or an infinity, as numbers on their GPU.
+#[derive(Clone, Debug)]
+pub struct NotFinite {
+    /// One for each tensor, and one for all: 1 where there is one.
+    flags: Tensor,
+}
+
+impl NotFinite {
+    /// Looks through all tensors with one launch, and waits for nothing; none where the tensors are not all float32 on a GPU that this build has kernels for.
+    ///
+    /// # Errors
+    /// If a tensor is not contiguous; those of the device.
+    pub fn among(tensors: &[&Tensor]) -> Result<Option<Self>> {
+        #[cfg(feature = "cuda")]
+        if !tensors.is_empty() && crate::kernel::cuda::all_cuda_f32(tensors) {
+            return cuda::not_finite(tensors).map(|flags| Some(Self { flags }));
+        }
+        let _ = tensors;
+        Ok(None)
     }
-    let _ = tensors;
-    Ok(None)
+
+    /// 1 if there is one in any of them, else 0: `[1]`, on the GPU.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn any(&self) -> Result<Tensor> {
+        self.flags.narrow(0, self.flags.elem_count() - 1, 1)
+    }
+
+    /// For each tensor whether there is one in it. Waits for the GPU.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn read(&self) -> Result<Vec<bool>> {
+        let mut flags = self.flags.to_vec1::<f32>()?;
+        flags.pop();
+        Ok(flags.into_iter().map(|flag| flag != 0.0).collect())
+    }
 }

@@ -106,13 +106,16 @@ impl TrainConfig {
 
     /// The sizes of the parts in which a batch of `minibatch` images is computed at a resolution.
     pub fn parts(&self, resolution: usize, minibatch: usize) -> Vec<usize> {
-        let limit = self.schedule.part_at.get_or(resolution, self.schedule.part);
-        if limit == 0 || limit >= minibatch {
-            return vec![minibatch];
-        }
-        let mut parts = vec![limit; minibatch / limit];
-        parts.extend((!minibatch.is_multiple_of(limit)).then_some(minibatch % limit));
-        parts
+        in_parts(minibatch, self.schedule.part_at.get_or(resolution, self.schedule.part))
+    }
+
+    /// The number of images in a part that is no multiple of the groups of the minibatch standard deviation, if there is one.
+    pub(crate) fn part_without_groups(&self, parts: &[usize]) -> Option<usize> {
+        let broken = |part: &usize| {
+            let group = self.discriminator.mbstd_group_size.clamp(1, *part);
+            !part.is_multiple_of(group)
+        };
+        parts.iter().copied().find(broken)
     }
 
     /// What the learning rate is multiplied by after `images` real images: falls from 1 to 0 over the last
@@ -196,4 +199,14 @@ impl TrainConfig {
     pub fn total_images(&self) -> u64 {
         (self.run.total_kimg * 1000.0).round() as u64
     }
+}
+
+/// `minibatch` images in parts of at most `limit`; 0 is no limit.
+pub(crate) fn in_parts(minibatch: usize, limit: usize) -> Vec<usize> {
+    if limit == 0 || limit >= minibatch {
+        return vec![minibatch];
+    }
+    let mut parts = vec![limit; minibatch / limit];
+    parts.extend((!minibatch.is_multiple_of(limit)).then_some(minibatch % limit));
+    parts
 }

@@ -14,16 +14,15 @@ impl TrainConfig {
         self.validate_training()?;
         let schedule = self.schedule()?;
         for (_, state) in schedule.phases() {
-            for part in self.parts(state.resolution, state.minibatch) {
-                let group = self.discriminator.mbstd_group_size.clamp(1, part);
-                if part % group != 0 {
-                    let problem = format!(
-                        "gives {part} images at a time at {}, which is no multiple of \
-                         discriminator.mbstd_group_size {group}",
-                        state.resolution
-                    );
-                    return Err(ConfigError::Invalid { key: "schedule.minibatch", problem });
-                }
+            let parts = self.parts(state.resolution, state.minibatch);
+            if let Some(part) = self.part_without_groups(&parts) {
+                let problem = format!(
+                    "gives {part} images at a time at {}, which is no multiple of \
+                     discriminator.mbstd_group_size {}",
+                    state.resolution,
+                    self.discriminator.mbstd_group_size.min(part)
+                );
+                return Err(ConfigError::Invalid { key: "schedule.minibatch", problem });
             }
         }
         Ok(())

@@ -114,3 +114,24 @@ fn the_time_that_remains_knows_what_is_to_come() {
     let left = workload.remaining(100_000, half, second).unwrap().as_secs_f64();
     assert!((left - 1.0).abs() < 1e-9, "{left}");
 }
+
+#[test]
+fn what_does_not_fit_names_the_parts_that_do() {
+    let settings = ["network.resolution=64", "schedule.minibatch=32", "schedule.part=0"];
+    let workload = workload(&settings);
+    assert_eq!(workload.misfit(u64::MAX), None);
+    let group = workload.config.discriminator.mbstd_group_size;
+    let bytes = |part: &str| {
+        let smaller = [&settings[..2], &[part, "schedule.parts_at_once=1"]].concat();
+        self::workload(&smaller).misfit(0).unwrap().needed
+    };
+    let (whole, half) = (bytes("schedule.part=32"), bytes("schedule.part=16"));
+    assert!(half < whole);
+    assert_eq!(workload.misfit(whole), None);
+    let misfit = workload.misfit(half).unwrap();
+    assert_eq!((misfit.resolution, misfit.part, misfit.needed), (64, 32, whole));
+    assert_eq!(misfit.fits, Some(16));
+    // A byte less, and what fits is the next multiple of the groups.
+    assert_eq!(workload.misfit(half - 1).unwrap().fits, Some(16 - group));
+    assert_eq!(workload.misfit(1000).unwrap().fits, None);
+}

@@ -2,21 +2,15 @@
 
 use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
-use stylegan_ops::not_finite;
+use stylegan_ops::NotFinite;
 
 use crate::gradients::Gradients;
 use crate::slices::{CHUNK, with_slice};
 
 /// The first parameter, in the order of names, whose gradient has a NaN or an infinity.
 pub(super) fn first_not_finite(gradients: &Gradients) -> Result<Option<String>> {
-    let all: Vec<(&str, Tensor)> = gradients
-        .iter()
-        .map(|(name, gradient)| Ok((name, gradient.detach().contiguous()?)))
-        .collect::<Result<_>>()?;
-    let tensors: Vec<&Tensor> = all.iter().map(|(_, gradient)| gradient).collect();
-    if let Some(flags) = not_finite(&tensors)? {
-        let found = all.iter().zip(flags).find(|(_, flag)| *flag);
-        return Ok(found.map(|((name, _), _)| (*name).to_owned()));
+    if let Some(flags) = on_gpu(gradients)? {
+        return first(gradients.iter().map(|(name, _)| name), &flags);
     }
     for (name, gradient) in gradients.iter() {
         if !is_finite(gradient)? {
@@ -24,6 +18,22 @@ pub(super) fn first_not_finite(gradients: &Gradients) -> Result<Option<String>> 
         }
     }
     Ok(None)
+}
+
+/// A flag for each gradient, in the order of names, which stays on the GPU; none where the gradients are elsewhere.
+pub(super) fn on_gpu(gradients: &Gradients) -> Result<Option<NotFinite>> {
+    let all = gradients.iter().map(|(_, gradient)| gradient.detach().contiguous());
+    let all = all.collect::<Result<Vec<Tensor>>>()?;
+    NotFinite::among(&all.iter().collect::<Vec<_>>())
+}
+
+/// The first of `names` with a flag; waits for the GPU.
+pub(super) fn first<'a>(
+    names: impl Iterator<Item = &'a str>,
+    flags: &NotFinite,
+) -> Result<Option<String>> {
+    let found = names.zip(flags.read()?).find(|(_, flag)| *flag);
+    Ok(found.map(|(name, _)| name.to_owned()))
 }
 
 fn is_finite(tensor: &Tensor) -> Result<bool> {

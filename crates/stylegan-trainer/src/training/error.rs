@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use stylegan_checkpoint::Mismatch;
 
 use crate::config::ConfigError;
+use crate::estimate::Misfit;
 use crate::run_error::RunError;
 
 /// A run that cannot begin or go on.
@@ -17,6 +18,12 @@ pub enum TrainError {
     /// What can end a run of any training.
     #[error(transparent)]
     Run(RunError),
+    /// A GPU that is too small.
+    #[error(
+        "{part} images at a time at {resolution}x{resolution} take about {:.1} GB, and {:.1} GB of the GPU are free",
+        gigabytes(.0.needed), gigabytes(.0.free), part = .0.part, resolution = .0.resolution
+    )]
+    Memory(Misfit),
     /// The generator's configuration, as it would be stored with it.
     #[error("the generator's configuration cannot be stored")]
     Metadata(#[from] serde_json::Error),
@@ -65,6 +72,10 @@ pub enum TrainError {
         /// Real images seen.
         images: u64,
     },
+}
+
+fn gigabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e9
 }
 
 impl<E: Into<RunError>> From<E> for TrainError {

@@ -5,90 +5,87 @@ use stylegan::updated_average;
 use stylegan_dataset::Batch;
 use stylegan_progressive::State;
 
-use super::lazy::skipped;
+use super::figures::{Figures, if_finite};
 use super::parts::{Part, by_parts};
-use super::{MAX_ROLLBACKS, TrainError, Training};
+use super::pending::Pending;
+use super::{TrainError, Training};
 use crate::augment::Augment;
 use crate::average;
 use crate::config::AugmentMode;
 use crate::draws::Half;
-use crate::events::{Event, Observer, Progress};
+use crate::events::Progress;
 use crate::gradients::Gradients;
+use crate::optimizer::Queued;
 use crate::reals;
 use crate::step::{StepPosition, StepSettings};
 
-/// Means over the parts of a batch.
-#[derive(Default)]
-pub(super) struct Means {
-    generator_loss: f64,
-    discriminator_loss: f64,
-    real_score: f64,
-    real_sign: f64,
-    fake_score: f64,
-    pub(super) penalty: f64,
-}
-
 impl Training {
-    /// Trains both networks on one batch; `None` where the run went back to a snapshot instead.
-    pub(super) fn iteration(
-        &mut self,
-        state: &State,
-        observer: &mut dyn Observer,
-    ) -> std::result::Result<Option<Progress>, TrainError> {
+    /// Trains both networks on one batch. What the step found is read later: [`Self::settle`].
+    pub(super) fn iteration(&mut self, state: &State) -> std::result::Result<(), TrainError> {
         // A set that stores the level is read at that level.
         let halvings = state.lod.floor() as usize;
         let batch = self.loader.next_batch_at(state.minibatch, halvings)?;
         let parts = self.config.parts(state.resolution, state.minibatch);
         let settings = self.settings();
-        let mut means = Means::default();
+        let mut figures = Figures::default();
+        let mut queued = Vec::new();
 
-        let gradients = self.discriminator_half(&settings, &batch, &parts, state, &mut means)?;
-        let outcome = self.discriminator_optimizer.step(
-            &self.networks.discriminator_parameters,
-            &gradients,
-            state.learning_rate * self.config.lazy_correction(Half::Discriminator),
-        )?;
-        drop(gradients);
-        let mut first = skipped(outcome);
-        first = first.or(self.lazy_discriminator(&batch, &parts, state, &mut means)?);
+        let gradients = self.discriminator_half(&settings, &batch, &parts, state, &mut figures)?;
+        queued.push(self.update(Half::Discriminator, gradients, state)?);
+        queued.extend(self.lazy_discriminator(&batch, &parts, state, &mut figures)?);
         let decay = self.config.average_decay(state.minibatch, self.position.images);
         let networks = &self.networks;
         average::update(&networks.average_parameters, &networks.generator_parameters, decay)?;
 
-        let gradients = self.generator_half(&settings, &batch, &parts, state, &mut means)?;
-        let outcome = self.generator_optimizer.step(
-            &self.networks.generator_parameters,
-            &gradients,
-            state.learning_rate * self.config.lazy_correction(Half::Generator),
-        )?;
-        drop(gradients);
-        let second = skipped(outcome).or(self.lazy_generator(&batch, &parts, state)?);
+        let gradients = self.generator_half(&settings, &batch, &parts, state, &mut figures)?;
+        queued.push(self.update(Half::Generator, gradients, state)?);
+        queued.extend(self.lazy_generator(&batch, &parts, state)?);
         self.position.step += 1;
         self.position.images += state.minibatch as u64;
-        self.adapt(means.real_sign, state.minibatch);
-        if self.count_skips(first.or(second), observer)? {
-            return Ok(None);
-        }
-        Ok(Some(Progress {
+        let skipped = queued.iter().filter_map(|(_, queued)| match queued {
+            Queued::Known(_) => None,
+            Queued::OnGpu(step) => Some(step.skipped()),
+        });
+        let skipped = skipped.collect::<Result<Vec<_>>>()?;
+        let unread = figures.read(&self.path_length_mean, &skipped, &self.device)?;
+        let progress = self.progress(state);
+        self.pending.push_back(Pending { step: self.position.step, progress, queued, unread });
+        Ok(())
+    }
+
+    /// Queues an optimizer's step.
+    pub(super) fn update(
+        &mut self,
+        half: Half,
+        gradients: Gradients,
+        state: &State,
+    ) -> Result<(Half, Queued)> {
+        let rate = state.learning_rate * self.config.lazy_correction(half);
+        let networks = &self.networks;
+        let queued = match half {
+            Half::Discriminator => self.discriminator_optimizer.queue(
+                &networks.discriminator_parameters,
+                &gradients,
+                rate,
+            ),
+            Half::Generator => {
+                self.generator_optimizer.queue(&networks.generator_parameters, &gradients, rate)
+            }
+        };
+        Ok((half, queued?))
+    }
+
+    /// What is known of a step before its numbers are read.
+    fn progress(&self, state: &State) -> Progress {
+        Progress {
             images: self.position.images,
             total: self.config.total_images(),
             lod: state.lod,
             resolution: state.resolution,
             minibatch: state.minibatch,
             learning_rate: state.learning_rate,
-            generator_loss: means.generator_loss,
-            discriminator_loss: means.discriminator_loss,
-            real_score: means.real_score,
-            fake_score: means.fake_score,
-            penalty: means.penalty,
-            path_length: f64::from(self.position.path_length_mean),
-            augment_p: self.augmentation_probability(),
-            r_t: means.real_sign,
-            skipped: self.position.skipped,
-            images_per_second: 0.0,
-            seconds: 0.0,
-            eta_seconds: None,
-        }))
+            ..Progress::default()
+        }
     }
 
     /// What a step computes; lazy penalties are not part of it.
@@ -115,19 +112,11 @@ impl Training {
     }
 
     /// The probability of each transformation of the pipeline in this step; 0 without it.
-    fn augmentation_probability(&self) -> f64 {
+    pub(super) fn augmentation_probability(&self) -> f64 {
         match self.config.augment.mode {
             AugmentMode::None | AugmentMode::Diffaugment => 0.0,
             AugmentMode::Fixed => self.config.augment.p,
             AugmentMode::Ada => self.position.augment.p,
-        }
-    }
-
-    /// Lets the probability follow the mean sign of a step's `images` real scores.
-    fn adapt(&mut self, real_sign: f64, images: usize) {
-        if self.config.augment.mode == AugmentMode::Ada {
-            self.position.augment.count(real_sign, images as u64);
-            self.position.augment.adjust(&self.config.augment.heuristic(), self.position.step);
         }
     }
 
@@ -149,7 +138,7 @@ impl Training {
         batch: &Batch,
         parts: &[usize],
         state: &State,
-        means: &mut Means,
+        figures: &mut Figures,
     ) -> std::result::Result<Gradients, TrainError> {
         let reals = self.reals(batch, state)?;
         let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
@@ -161,14 +150,9 @@ impl Training {
             settings.discriminator(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            gradients.accumulate(step.gradients, part.weight)?;
-            means.discriminator_loss += step.loss * part.weight;
-            means.real_score += step.real_score * part.weight;
-            means.real_sign += step.real_sign * part.weight;
-            means.fake_score += step.fake_score * part.weight;
-            means.penalty += step.penalty * part.weight;
+            figures.add_discriminator(&step, part.weight)?;
             ws.push(step.w);
-            Ok(())
+            gradients.accumulate(step.gradients, part.weight)
         })?;
         self.update_w_average(&ws)?;
         Ok(gradients)
@@ -180,7 +164,7 @@ impl Training {
         batch: &Batch,
         parts: &[usize],
         state: &State,
-        means: &mut Means,
+        figures: &mut Figures,
     ) -> std::result::Result<Gradients, TrainError> {
         let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
         let (networks, step) = (&self.networks, self.position.step);
@@ -190,10 +174,9 @@ impl Training {
             settings.generator(networks, part.size, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            gradients.accumulate(step.gradients, part.weight)?;
-            means.generator_loss += step.loss * part.weight;
+            figures.add_generator(&step, part.weight)?;
             ws.push(step.w);
-            Ok(())
+            gradients.accumulate(step.gradients, part.weight)
         })?;
         self.update_w_average(&ws)?;
         Ok(gradients)
@@ -203,11 +186,9 @@ impl Training {
     pub(super) fn update_w_average(&self, ws: &[Tensor]) -> Result<()> {
         let Some(w_avg) = self.networks.generator_parameters.get("w_avg") else { return Ok(()) };
         let decay = self.config.generator.w_average_decay;
-        let updated = updated_average(&w_avg.as_detached_tensor(), &Tensor::cat(ws, 0)?, decay)?;
-        // A batch that is not finite would stay in the average for good.
-        let sum =
-            updated.sqr()?.sum_all()?.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
-        if sum.is_finite() { w_avg.set(&updated) } else { Ok(()) }
+        let before = w_avg.as_detached_tensor();
+        let updated = updated_average(&before, &Tensor::cat(ws, 0)?, decay)?;
+        w_avg.set(&if_finite(&updated, &before)?)
     }
 
     /// The labels of a batch, which generated images share; none without labels.
@@ -217,32 +198,6 @@ impl Training {
             return Ok(None);
         }
         Tensor::from_vec(batch.labels.clone(), (batch.n, dim), &self.device).map(Some)
-    }
-
-    /// Counts a step that was skipped; after too many in a row, goes back to the last snapshot
-    /// and says so with `true`.
-    fn count_skips(
-        &mut self,
-        parameter: Option<String>,
-        observer: &mut dyn Observer,
-    ) -> std::result::Result<bool, TrainError> {
-        let Some(parameter) = parameter else {
-            self.position.skipped_in_a_row = 0;
-            return Ok(false);
-        };
-        self.position.skipped += 1;
-        self.position.skipped_in_a_row += 1;
-        let (images, in_a_row) = (self.position.images, self.position.skipped_in_a_row);
-        self.tell(observer, Event::Skipped { images, parameter, in_a_row })?;
-        if in_a_row < self.config.run.rollback_after.max(1) {
-            return Ok(false);
-        }
-        if self.position.rollbacks_in_a_row >= MAX_ROLLBACKS {
-            return Err(TrainError::Diverged { images });
-        }
-        self.roll_back()?;
-        self.tell(observer, Event::RolledBack { from: images, to: self.position.images })?;
-        Ok(true)
     }
 }
 

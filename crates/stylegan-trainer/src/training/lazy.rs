@@ -4,23 +4,24 @@ use candle_core::Tensor;
 use stylegan_dataset::Batch;
 use stylegan_progressive::State;
 
-use super::iteration::{Means, of_part};
+use super::figures::{Figures, if_finite};
+use super::iteration::of_part;
 use super::parts::{Part, by_parts};
 use super::{TrainError, Training};
 use crate::draws::Half;
 use crate::gradients::Gradients;
-use crate::optimizer::StepOutcome;
+use crate::optimizer::Queued;
 use crate::step::{StepPosition, StepSettings};
 
 impl Training {
-    /// R1 and R2 in a step of their own, where this step has them; the name of a parameter whose gradient is not finite.
+    /// R1 and R2 in a step of their own, where this step has them.
     pub(super) fn lazy_discriminator(
         &mut self,
         batch: &Batch,
         parts: &[usize],
         state: &State,
-        means: &mut Means,
-    ) -> Result<Option<String>, TrainError> {
+        figures: &mut Figures,
+    ) -> Result<Option<(Half, Queued)>, TrainError> {
         let (r1_gamma, r2_gamma) = self.config.penalties(self.position.step);
         if !self.config.loss.lazy || (r1_gamma, r2_gamma) == (0.0, 0.0) {
             return Ok(None);
@@ -36,55 +37,48 @@ impl Training {
             settings.penalties(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            means.penalty += step.penalty * part.weight;
+            figures.add_penalty(&step, part.weight)?;
             gradients.accumulate(step.gradients, part.weight)
         })?;
-        let rate = state.learning_rate * self.config.lazy_correction(Half::Discriminator);
-        let parameters = &self.networks.discriminator_parameters;
-        Ok(skipped(self.discriminator_optimizer.step(parameters, &gradients, rate)?))
+        Ok(Some(self.update(Half::Discriminator, gradients, state)?))
     }
 
-    /// Path length regularisation in a step of its own, where this step has it; the name of a parameter whose gradient is not
-    /// finite.
+    /// Path length regularisation in a step of its own, where this step has it. Every part of the batch is measured with the mean from before the step,
+    /// moved by its own lengths; the mean that stays is the parts'.
     pub(super) fn lazy_generator(
         &mut self,
         batch: &Batch,
         parts: &[usize],
         state: &State,
-    ) -> Result<Option<String>, TrainError> {
+    ) -> Result<Option<(Half, Queued)>, TrainError> {
         let Some(regularizer) = self.config.path_length(self.position.step) else {
             return Ok(None);
         };
         let settings = self.settings();
         let shrink = self.config.loss.path_length_shrink.max(1);
-        let (mut gradients, mut ws) = (Gradients::default(), Vec::<Tensor>::new());
+        let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
+        let mut moved: Option<Tensor> = None;
         let labels = self.labels(batch)?;
-        // One after another: each part moves the mean that the next is measured with.
-        let mut start = 0;
-        for (part, &size) in parts.iter().enumerate() {
-            let at = StepPosition { step: self.position.step, part, lod: state.lod };
-            let n = (size / shrink).max(1);
-            let labels = labels.as_ref().map(|labels| labels.narrow(0, start, n)).transpose()?;
-            let (networks, mean) = (&self.networks, self.position.path_length_mean);
-            let step = settings.path_length(networks, n, labels.as_ref(), regularizer, mean, at)?;
-            gradients.accumulate(step.gradients, size as f64 / batch.n as f64)?;
-            // A mean that is not finite would stay so for good.
-            if step.mean.is_finite() {
-                self.position.path_length_mean = step.mean;
-            }
+        let (networks, mean, step) = (&self.networks, &self.path_length_mean, self.position.step);
+        let compute = |part: Part| {
+            let at = StepPosition { step, part: part.index, lod: state.lod };
+            let n = (part.size / shrink).max(1);
+            let labels = of_part(&labels, Part { size: n, ..part })?;
+            settings.path_length(networks, n, labels.as_ref(), regularizer, mean, at)
+        };
+        by_parts(parts, self.parts_at_once(), compute, |part, step| {
+            let share = step.mean.affine(part.weight, 0.0)?;
+            moved = Some(match moved.take() {
+                Some(sum) => (sum + share)?,
+                None => share,
+            });
             ws.push(step.w);
-            start += size;
+            gradients.accumulate(step.gradients, part.weight)
+        })?;
+        if let Some(moved) = moved {
+            self.path_length_mean = if_finite(&moved, &self.path_length_mean)?;
         }
         self.update_w_average(&ws)?;
-        let rate = state.learning_rate * self.config.lazy_correction(Half::Generator);
-        let parameters = &self.networks.generator_parameters;
-        Ok(skipped(self.generator_optimizer.step(parameters, &gradients, rate)?))
-    }
-}
-
-pub(super) fn skipped(outcome: StepOutcome) -> Option<String> {
-    match outcome {
-        StepOutcome::Updated => None,
-        StepOutcome::Skipped { parameter } => Some(parameter),
+        Ok(Some(self.update(Half::Generator, gradients, state)?))
     }
 }

@@ -107,6 +107,7 @@ impl Training {
             .load(&read(DISCRIMINATOR_OPTIMIZER)?, &networks.discriminator_parameters)
             .map_err(other(DISCRIMINATOR_OPTIMIZER))?;
         self.position = position;
+        self.path_length_mean = Tensor::new(self.position.path_length_mean, &self.device)?;
         Ok(())
     }
 }
