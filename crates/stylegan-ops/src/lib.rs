@@ -1,7 +1,8 @@
 //! Differentiable operations of the StyleGAN lineage on candle tensors, without parameters.
 //!
-//! Each operation has a reference form in plain candle operations (any device, any float type; it is the executable
-//! specification) and, for float32 on the CPU, a fast kernel. Kernels give the same bits at any number of threads.
+//! Each operation has a reference form in plain candle operations (any device, float32 and float64; it is the executable
+//! specification) and, for float32 on the CPU, a fast kernel. Kernels give the same bits at any number of threads. Activations in bfloat16 and float16 are
+//! computed with in float32, and the results rounded.
 //!
 //! candle's backward pass is of first order. For losses that contain a gradient with respect to the input (R1, gradient
 //! penalty, path length), the vector-Jacobian products of the operations are public functions, differentiable in turn.
@@ -30,6 +31,7 @@ mod plane_means;
 mod planes;
 mod pool;
 mod pool2d;
+mod precision;
 mod prelu;
 pub mod random;
 mod resample;
@@ -46,7 +48,9 @@ pub use blur::blur;
 pub use conv2d::{conv2d, conv2d_bias_act, conv2d_direct, conv2d_input_vjp, conv2d_weight_vjp};
 pub use flip::flip_kernel;
 pub use fused_kernel::{fused_down_kernel, fused_up_kernel};
-pub use gpu::{GpuError, LEAST_CAPABILITY, Later, gpu_memory, gpu_name, open_gpu, upload};
+pub use gpu::{
+    GpuError, LEAST_CAPABILITY, Later, gpu_memory, gpu_name, half_supported, open_gpu, upload,
+};
 pub use instance_norm::{adain, instance_norm};
 pub use kernel_energy::kernel_energy;
 pub use leaky_relu::{leaky_relu, leaky_relu_vjp};

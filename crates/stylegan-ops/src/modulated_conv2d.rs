@@ -11,6 +11,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
+use crate::precision::wide;
 use crate::{
     Upfirdn, channel_dot, conv2d, conv2d_input_vjp, kernel_energy, linear, linear_input_vjp,
     scale_channels, upfirdn2d, upfirdn2d_vjp,
@@ -100,6 +101,8 @@ impl ModulatedConv2d {
         w: &Tensor,
         style: &Tensor,
     ) -> Result<(Tensor, ModulatedConv2dTape)> {
+        // Squares of styles and their sums leave the range of float16.
+        let style = &wide(style)?;
         let (_, _, h, width) = x.dims4()?;
         let kernel = w.dim(3)?;
         if self.up && kernel != 3 {

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, Range};
 
-use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, Device, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 /// Elements that are worth a task: about ten microseconds of work, and they fit the first cache.
@@ -198,14 +198,6 @@ impl<G: Deref<Target = Storage>> View<G> {
             // `view` lets nothing else through.
             _ => &[],
         }
-    }
-}
-
-/// `x` in the type that the reference forms of normalizations compute in: half precision widens to float32.
-pub(crate) fn widened(x: &Tensor) -> Result<Tensor> {
-    match x.dtype() {
-        DType::F32 | DType::F64 => Ok(x.clone()),
-        _ => x.to_dtype(DType::F32),
     }
 }
 

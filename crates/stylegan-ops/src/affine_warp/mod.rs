@@ -23,7 +23,8 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
+use crate::precision::widened;
 use plan::Plan;
 
 /// The low-pass filter of the orthogonal wavelet sym6 (Daubechies 1992, table 6.3), scaled to sum 1.
@@ -124,10 +125,10 @@ impl Warp {
     }
 
     fn apply(self, x: &Tensor) -> Result<Tensor> {
-        if all_cpu_f32(&[x]) {
-            x.contiguous()?.apply_op1(self)
-        } else {
-            reference::apply(x, &self.taps, &self.plans, self.transposed)
+        match Form::on_cpu(&[x]) {
+            Form::Kernel => x.contiguous()?.apply_op1(self),
+            Form::Widened => widened([x], |[x]| self.apply(x)),
+            Form::Reference => reference::apply(x, &self.taps, &self.plans, self.transposed),
         }
     }
 }

@@ -19,8 +19,9 @@ mod tests;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::{Planes, per_channel, view};
+use crate::precision::{wide, widened};
 use cpu::Moments;
 
 /// Mean and biased variance of every channel, each `[C]`; constants to a backward pass.
@@ -51,8 +52,8 @@ pub fn batch_statistics(x: &Tensor) -> Result<BatchStatistics> {
     if planes.elements() == 0 {
         bail!("batch_statistics: expected at least one element, got x {:?}", x.dims());
     }
-    let x = x.detach();
-    if !all_cpu_f32(&[&x]) {
+    let x = wide(&x.detach())?;
+    if Form::on_cpu(&[&x]) != Form::Kernel {
         return reference::statistics(&x);
     }
     let x = x.contiguous()?;
@@ -97,8 +98,17 @@ pub fn batch_norm(
             bail!("batch_norm: expected a {name} {expected:?} for x {:?}, got {got:?}", x.dims());
         }
     }
-    if !all_cpu_f32(&[x, weight, bias, mean, variance]) {
-        return reference::batch_norm(x, weight, bias, statistics, eps, of_this_batch);
+    match Form::on_cpu(&[x, weight, bias, mean, variance]) {
+        Form::Kernel => {}
+        Form::Widened => {
+            return widened([x, weight, bias], |[x, weight, bias]| {
+                let statistics = BatchStatistics { mean: wide(mean)?, variance: wide(variance)? };
+                batch_norm(x, weight, bias, &statistics, eps, of_this_batch)
+            });
+        }
+        Form::Reference => {
+            return reference::batch_norm(x, weight, bias, statistics, eps, of_this_batch);
+        }
     }
     let moments = mean.to_vec1::<f32>()?.into_iter().zip(variance.to_vec1::<f32>()?);
     let moments = moments.map(|(mean, variance)| Moments::new(mean, variance, eps)).collect();

@@ -3,7 +3,6 @@
 use candle_core::{Result, Tensor};
 
 use super::BatchStatistics;
-use crate::planes::widened;
 
 /// The dimensions of images and positions.
 fn others(x: &Tensor) -> Vec<usize> {
@@ -24,10 +23,9 @@ pub(super) fn statistics(x: &Tensor) -> Result<BatchStatistics> {
 
 /// The statistics, and x without its mean.
 fn moments(x: &Tensor) -> Result<(BatchStatistics, Tensor)> {
-    let x = widened(x)?;
-    let mean = x.mean_keepdim(others(&x))?;
+    let mean = x.mean_keepdim(others(x))?;
     let centred = x.broadcast_sub(&mean)?;
-    let variance = centred.sqr()?.mean(others(&x))?;
+    let variance = centred.sqr()?.mean(others(x))?;
     Ok((BatchStatistics { mean: mean.flatten_all()?, variance }, centred))
 }
 
@@ -39,15 +37,13 @@ pub(super) fn batch_norm(
     eps: f64,
     of_this_batch: bool,
 ) -> Result<Tensor> {
-    let wide = widened(x)?;
     let (centred, variance) = if of_this_batch {
         let (found, centred) = moments(x)?;
         (centred, found.variance)
     } else {
-        (wide.broadcast_sub(&spread(&statistics.mean, &wide)?)?, statistics.variance.clone())
+        (x.broadcast_sub(&spread(&statistics.mean, x)?)?, statistics.variance.clone())
     };
-    let deviation = (spread(&variance, &wide)? + eps)?.sqrt()?;
+    let deviation = (spread(&variance, x)? + eps)?.sqrt()?;
     let h = centred.broadcast_div(&deviation)?;
-    let y = h.broadcast_mul(&spread(weight, &wide)?)?.broadcast_add(&spread(bias, &wide)?)?;
-    y.to_dtype(x.dtype())
+    h.broadcast_mul(&spread(weight, x)?)?.broadcast_add(&spread(bias, x)?)
 }

@@ -20,9 +20,10 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
+use crate::precision::widened;
 
 pub(crate) use reference::bias_act as reference_form;
 
@@ -49,10 +50,12 @@ pub fn bias_act(x: &Tensor, bias: &Tensor, bias_scale: f64, slope: Option<f64>) 
     if let Some(slope) = slope {
         check_slope("bias_act", slope)?;
     }
-    if kernels_for(&[x, bias]) {
-        x.contiguous()?.apply_op2(&bias.contiguous()?, BiasAct { planes, bias_scale, slope })
-    } else {
-        reference::bias_act(x, bias, bias_scale, slope)
+    match Form::of(&[x, bias]) {
+        Form::Kernel => {
+            x.contiguous()?.apply_op2(&bias.contiguous()?, BiasAct { planes, bias_scale, slope })
+        }
+        Form::Widened => widened([x, bias], |[x, bias]| bias_act(x, bias, bias_scale, slope)),
+        Form::Reference => reference::bias_act(x, bias, bias_scale, slope),
     }
 }
 

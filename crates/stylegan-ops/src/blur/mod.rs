@@ -16,7 +16,8 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
+use crate::precision::widened;
 
 /// x [N, C, H, W] -> [N, C, H, W], each plane convolved with [1, 2, 1] x [1, 2, 1] / 16, zeros beyond the border.
 ///
@@ -34,7 +35,11 @@ use crate::kernel::{f32_slice, kernels_for};
 /// ```
 pub fn blur(x: &Tensor) -> Result<Tensor> {
     x.dims4()?;
-    if kernels_for(&[x]) { x.contiguous()?.apply_op1(Blur) } else { reference::blur(x) }
+    match Form::of(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(Blur),
+        Form::Widened => widened([x], |[x]| blur(x)),
+        Form::Reference => reference::blur(x),
+    }
 }
 
 struct Blur;

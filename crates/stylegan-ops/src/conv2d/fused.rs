@@ -4,10 +4,11 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::{Geometry, conv2d, cpu};
 use crate::bias_act::{bias_act, check_channels};
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::noise_bias_act::cpu::in_place;
 use crate::planes::{Planes, per_channel, view};
+use crate::precision::{matching, widened};
 
 const NAME: &str = "conv2d_bias_act";
 
@@ -37,8 +38,17 @@ pub fn conv2d_bias_act(
     bias_scale: f64,
     slope: Option<f64>,
 ) -> Result<Tensor> {
-    if !all_cpu_f32(&[x, w, bias]) {
-        return bias_act(&conv2d(x, w, stride, padding, scale)?, bias, bias_scale, slope);
+    let w = &matching(x, w)?;
+    match Form::on_cpu(&[x, w, bias]) {
+        Form::Kernel => {}
+        Form::Widened => {
+            return widened([x, w, bias], |[x, w, bias]| {
+                conv2d_bias_act(x, w, (stride, padding), scale, bias, bias_scale, slope)
+            });
+        }
+        Form::Reference => {
+            return bias_act(&conv2d(x, w, stride, padding, scale)?, bias, bias_scale, slope);
+        }
     }
     let geo = Geometry::forward(x, w, stride, padding)?;
     check_channels(NAME, "bias", bias, geo.out_channels)?;

@@ -25,14 +25,10 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 #[cfg(feature = "cudnn")]
 use candle_core::{CudaStorage, backend::BackendStorage};
 
-#[cfg(not(feature = "cudnn"))]
-use crate::kernel::all_cpu_f32 as kernels_for;
 #[cfg(feature = "cudnn")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::f32_slice;
-// Without cuDNN, convolutions on a GPU take the reference form.
-#[cfg(feature = "cudnn")]
-use crate::kernel::kernels_for;
+use crate::kernel::{Form, f32_slice};
+use crate::precision::{matching, widened};
 pub use fused::conv2d_bias_act;
 pub(crate) use geometry::Geometry;
 
@@ -80,10 +76,11 @@ fn forward(
     direct: bool,
 ) -> Result<Tensor> {
     let geo = Geometry::forward(x, w, stride, padding)?;
-    if kernels_for(&[x, w]) {
-        x.contiguous()?.apply_op2(&w.contiguous()?, Forward { geo, scale, direct })
-    } else {
-        reference::forward(x, w, &geo, scale)
+    let w = &matching(x, w)?;
+    match form(&[x, w]) {
+        Form::Kernel => x.contiguous()?.apply_op2(&w.contiguous()?, Forward { geo, scale, direct }),
+        Form::Widened => widened([x, w], |[x, w]| forward(x, w, (stride, padding), scale, direct)),
+        Form::Reference => reference::forward(x, w, &geo, scale),
     }
 }
 
@@ -103,10 +100,13 @@ pub fn conv2d_input_vjp(
     scale: f64,
 ) -> Result<Tensor> {
     let geo = Geometry::input_vjp(g, w, input_hw, stride, padding)?;
-    if kernels_for(&[g, w]) {
-        g.contiguous()?.apply_op2(&w.contiguous()?, InputVjp { geo, scale })
-    } else {
-        reference::input_vjp(g, w, &geo, scale)
+    let w = &matching(g, w)?;
+    match form(&[g, w]) {
+        Form::Kernel => g.contiguous()?.apply_op2(&w.contiguous()?, InputVjp { geo, scale }),
+        Form::Widened => {
+            widened([g, w], |[g, w]| conv2d_input_vjp(g, w, input_hw, stride, padding, scale))
+        }
+        Form::Reference => reference::input_vjp(g, w, &geo, scale),
     }
 }
 
@@ -126,11 +126,19 @@ pub fn conv2d_weight_vjp(
     scale: f64,
 ) -> Result<Tensor> {
     let geo = Geometry::weight_vjp(x, g, kernel, stride, padding)?;
-    if kernels_for(&[x, g]) {
-        x.contiguous()?.apply_op2(&g.contiguous()?, WeightVjp { geo, scale })
-    } else {
-        reference::weight_vjp(x, g, &geo, scale)
+    let g = &matching(x, g)?;
+    match form(&[x, g]) {
+        Form::Kernel => x.contiguous()?.apply_op2(&g.contiguous()?, WeightVjp { geo, scale }),
+        Form::Widened => {
+            widened([x, g], |[x, g]| conv2d_weight_vjp(x, g, kernel, stride, padding, scale))
+        }
+        Form::Reference => reference::weight_vjp(x, g, &geo, scale),
     }
+}
+
+/// Without cuDNN, convolutions on a GPU have no kernel.
+fn form(tensors: &[&Tensor]) -> Form {
+    if cfg!(feature = "cudnn") { Form::of(tensors) } else { Form::on_cpu(tensors) }
 }
 
 /// Both gradients of an op, each only if its argument is tracked.

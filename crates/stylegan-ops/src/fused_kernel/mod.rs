@@ -15,8 +15,9 @@ mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::view;
+use crate::precision::widened;
 
 /// [Co, Ci, 3, 3] -> [Ci, Co, 4, 4]: the weight with which an upscaling convolution is the gradient of another one's input.
 ///
@@ -62,10 +63,13 @@ impl Kind {
 }
 
 fn apply(w: &Tensor, kind: Kind) -> Result<Tensor> {
-    match *w.dims() {
-        [_, _, 3, 3] if all_cpu_f32(&[w]) => w.contiguous()?.apply_op1(FusedKernel(kind)),
-        [_, _, 3, 3] => reference::fused_kernel(w, kind),
-        ref other => bail!("{}: expected a weight [Co, Ci, 3, 3], got {other:?}", kind.name()),
+    let [_, _, 3, 3] = *w.dims() else {
+        bail!("{}: expected a weight [Co, Ci, 3, 3], got {:?}", kind.name(), w.dims());
+    };
+    match Form::on_cpu(&[w]) {
+        Form::Kernel => w.contiguous()?.apply_op1(FusedKernel(kind)),
+        Form::Widened => widened([w], |[w]| apply(w, kind)),
+        Form::Reference => reference::fused_kernel(w, kind),
     }
 }
 

@@ -10,10 +10,13 @@ mod upload;
 pub use later::Later;
 pub use upload::upload;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 /// The least compute capability: that of the PTX that the kernels are compiled to.
 pub const LEAST_CAPABILITY: (u32, u32) = (7, 5);
+
+/// The least compute capability that computes with bfloat16.
+const BFLOAT16_CAPABILITY: (u32, u32) = (8, 0);
 
 /// Why a GPU cannot be used. Each is one sentence that a person can act on.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,22 @@ pub enum GpuError {
         /// Its compute capability.
         found: (u32, u32),
     },
+    /// A type that the GPU is too old for.
+    #[error(
+        "the GPU {name} has compute capability {}.{}, and bfloat16 needs {}.{}; take float16",
+        found.0, found.1, BFLOAT16_CAPABILITY.0, BFLOAT16_CAPABILITY.1
+    )]
+    Bfloat16 {
+        /// The GPU's name.
+        name: String,
+        /// Its compute capability.
+        found: (u32, u32),
+    },
+    /// A type that candle's kernels were built without.
+    #[error(
+        "this program was built without kernels for bfloat16 ({0}): build it with CUDA_COMPUTE_CAP=80, or take float16"
+    )]
+    Bfloat16NotBuilt(String),
     /// cuDNN cannot be used.
     #[error("cuDNN cannot be used ({0})")]
     Cudnn(String),
@@ -106,6 +125,20 @@ pub fn gpu_name(device: &Device) -> Option<String> {
     None
 }
 
+/// Whether tensors of type `dtype` can be computed with on `device`: bfloat16 needs a GPU of compute capability 8.0 and a program that was built for one.
+/// Everything else can be, and all of it on the CPU.
+///
+/// # Errors
+/// [`GpuError`], which says what to do.
+pub fn half_supported(device: &Device, dtype: DType) -> Result<(), GpuError> {
+    #[cfg(feature = "cuda")]
+    if let (Device::Cuda(gpu), DType::BF16) = (device, dtype) {
+        return open::check_bfloat16(device, gpu);
+    }
+    let _ = (device, dtype);
+    Ok(())
+}
+
 #[cfg(all(test, not(feature = "cuda")))]
 mod tests {
     use super::*;
@@ -115,5 +148,12 @@ mod tests {
         assert!(matches!(open_gpu(0), Err(GpuError::NotBuilt)));
         assert_eq!(gpu_name(&Device::Cpu), None);
         assert_eq!(gpu_memory(&Device::Cpu), None);
+    }
+
+    #[test]
+    fn the_cpu_takes_every_type() -> Result<(), GpuError> {
+        half_supported(&Device::Cpu, DType::BF16)?;
+        half_supported(&Device::Cpu, DType::F16)?;
+        half_supported(&Device::Cpu, DType::F32)
     }
 }

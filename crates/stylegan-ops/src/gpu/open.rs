@@ -5,9 +5,9 @@ use candle_core::cuda_backend::cudarc::driver::result::{DriverError, device};
 use candle_core::cuda_backend::cudarc::driver::sys::{
     CUDA_VERSION, CUdevice, CUdevice_attribute as Attribute, CUresult, cuDriverGetVersion,
 };
-use candle_core::{CudaDevice, Device};
+use candle_core::{CudaDevice, DType, Device, Tensor};
 
-use super::{GpuError, LEAST_CAPABILITY};
+use super::{BFLOAT16_CAPABILITY, GpuError, LEAST_CAPABILITY};
 
 pub(super) fn open(index: usize) -> Result<Device, GpuError> {
     driver::result::init().map_err(driver_error)?;
@@ -19,10 +19,7 @@ pub(super) fn open(index: usize) -> Result<Device, GpuError> {
     }
     check_driver()?;
     let gpu = device::get(index as i32).map_err(driver_error)?;
-    let found = (
-        attribute(gpu, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-        attribute(gpu, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
-    );
+    let found = capability(gpu)?;
     if found < LEAST_CAPABILITY {
         let name = device::get_name(gpu).unwrap_or_else(|_| index.to_string());
         return Err(GpuError::Capability { name, found });
@@ -45,6 +42,25 @@ pub(super) fn memory(device: &CudaDevice) -> Option<(u64, u64)> {
     device.cuda_stream().context().bind_to_thread().ok()?;
     let (free, total) = driver::result::mem_get_info().ok()?;
     Some((free as u64, total as u64))
+}
+
+/// The GPU and candle's kernels must know bfloat16.
+pub(super) fn check_bfloat16(device: &Device, gpu: &CudaDevice) -> Result<(), GpuError> {
+    let context = gpu.cuda_stream().context().clone();
+    let found = capability(context.cu_device())?;
+    if found < BFLOAT16_CAPABILITY {
+        return Err(GpuError::Bfloat16 { name: context.name().unwrap_or_default(), found });
+    }
+    // The kernels that were left out are missed when they are asked for.
+    let probe = || Tensor::ones(1, DType::F32, device)?.to_dtype(DType::BF16)?.affine(2.0, 0.0);
+    probe().map(|_| ()).map_err(|error| GpuError::Bfloat16NotBuilt(error.to_string()))
+}
+
+fn capability(gpu: CUdevice) -> Result<(u32, u32), GpuError> {
+    Ok((
+        attribute(gpu, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+        attribute(gpu, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+    ))
 }
 
 /// The driver must know the version that the kernels' PTX is written for.

@@ -27,8 +27,9 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::{Planes, view};
+use crate::precision::widened;
 use cpu::Statistics;
 
 /// x [N, C, H, W] -> [N, C, H, W]: every plane minus its mean, divided by `sqrt(variance + eps)`. The variance is the biased one.
@@ -47,10 +48,12 @@ use cpu::Statistics;
 /// ```
 pub fn instance_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let planes = planes("instance_norm", x)?;
-    if kernels_for(&[x]) {
-        x.contiguous()?.apply_op1(InstanceNorm { planes, eps, statistics: OnceLock::new() })
-    } else {
-        reference::instance_norm(x, eps)
+    match Form::of(&[x]) {
+        Form::Kernel => {
+            x.contiguous()?.apply_op1(InstanceNorm { planes, eps, statistics: OnceLock::new() })
+        }
+        Form::Widened => widened([x], |[x]| instance_norm(x, eps)),
+        Form::Reference => reference::instance_norm(x, eps),
     }
 }
 
@@ -75,11 +78,13 @@ pub fn adain(x: &Tensor, style: &Tensor, eps: f64) -> Result<Tensor> {
     if style.dims() != expected {
         bail!("adain: expected a style {expected:?} for x {:?}, got {:?}", x.dims(), style.dims());
     }
-    if kernels_for(&[x, style]) {
-        let op = Adain { planes, eps, statistics: OnceLock::new() };
-        x.contiguous()?.apply_op2(&style.contiguous()?, op)
-    } else {
-        reference::adain(x, style, eps)
+    match Form::of(&[x, style]) {
+        Form::Kernel => {
+            let op = Adain { planes, eps, statistics: OnceLock::new() };
+            x.contiguous()?.apply_op2(&style.contiguous()?, op)
+        }
+        Form::Widened => widened([x, style], |[x, style]| adain(x, style, eps)),
+        Form::Reference => reference::adain(x, style, eps),
     }
 }
 

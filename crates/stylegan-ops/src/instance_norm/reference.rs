@@ -1,15 +1,13 @@
-//! The executable specification, in plain candle operations. Half precision computes in float32.
+//! The executable specification, in plain candle operations.
 
 use candle_core::{Result, Tensor};
 
-use crate::planes::widened;
-
 pub(super) fn instance_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
-    let flat = widened(x)?.reshape((n, c, h * w))?;
+    let flat = x.reshape((n, c, h * w))?;
     let centred = flat.broadcast_sub(&flat.mean_keepdim(2)?)?;
     let deviation = (centred.sqr()?.mean_keepdim(2)? + eps)?.sqrt()?;
-    centred.broadcast_div(&deviation)?.reshape((n, c, h, w))?.to_dtype(x.dtype())
+    centred.broadcast_div(&deviation)?.reshape((n, c, h, w))
 }
 
 pub(super) fn adain(x: &Tensor, style: &Tensor, eps: f64) -> Result<Tensor> {

@@ -15,5 +15,5 @@ mod tile;
 pub(crate) use buffer::{SharedMut, build_f32, with_scratch};
 pub(crate) use gemm::{Mat, MatMut, gemm};
 pub(crate) use parallel::{for_each_chunk, for_each_task};
-pub(crate) use storage::{all_cpu_f32, f32_slice, kernels_for};
+pub(crate) use storage::{Form, f32_slice};
 pub(crate) use tile::{LANES, TileProduct};

@@ -2,20 +2,41 @@
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
 
-/// True if every tensor is float32 in main memory, so that the CPU kernels apply.
-///
-/// Anything else (float64, half precision, other devices) takes the reference form.
-pub(crate) fn all_cpu_f32(tensors: &[&Tensor]) -> bool {
-    tensors.iter().all(|t| t.dtype() == DType::F32 && t.device().is_cpu())
+use crate::precision::is_half;
+
+/// How an operation is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By a kernel.
+    Kernel,
+    /// In float32, from half precision that no kernel takes, and back.
+    Widened,
+    /// By plain candle operations: float64, other devices, and what has no kernel.
+    Reference,
 }
 
-/// True if every tensor is float32, and all are in main memory or, with the feature `cuda`, on a GPU: for operations with kernels for both.
-pub(crate) fn kernels_for(tensors: &[&Tensor]) -> bool {
-    #[cfg(feature = "cuda")]
-    if super::cuda::all_cuda_f32(tensors) {
-        return true;
+impl Form {
+    /// For an operation that has kernels for the CPU and, with the feature `cuda`, for GPUs.
+    pub(crate) fn of(tensors: &[&Tensor]) -> Self {
+        #[cfg(feature = "cuda")]
+        if super::cuda::all_cuda_f32(tensors) {
+            return Self::Kernel;
+        }
+        Self::on_cpu(tensors)
     }
-    all_cpu_f32(tensors)
+
+    /// For an operation that has a kernel for the CPU alone: float32 in main memory.
+    pub(crate) fn on_cpu(tensors: &[&Tensor]) -> Self {
+        if tensors.iter().all(|t| t.dtype() == DType::F32 && t.device().is_cpu()) {
+            return Self::Kernel;
+        }
+        Self::without_kernel(tensors)
+    }
+
+    /// Where there is no kernel.
+    pub(crate) fn without_kernel(tensors: &[&Tensor]) -> Self {
+        if tensors.iter().any(|t| is_half(t.dtype())) { Self::Widened } else { Self::Reference }
+    }
 }
 
 /// The elements of a contiguous float32 storage in row-major order.

@@ -11,8 +11,9 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{build_f32, f32_slice, for_each_chunk, kernels_for};
+use crate::kernel::{Form, build_f32, f32_slice, for_each_chunk};
 use crate::planes::{GRAIN, view};
+use crate::precision::wide;
 use crate::vectorized::vectorized;
 
 /// w [Co, Ci, K, K] -> [Co, Ci]: the sum of squares of each kernel, times `scale` squared.
@@ -33,10 +34,10 @@ pub fn kernel_energy(w: &Tensor, scale: f64) -> Result<Tensor> {
     let [_, _, height, width] = *w.dims() else {
         bail!("kernel_energy: expected a weight [Co, Ci, K, K], got {:?}", w.dims());
     };
-    if kernels_for(&[w]) {
-        w.contiguous()?.apply_op1(KernelEnergy { taps: height * width, scale })
-    } else {
-        reference(w, scale)
+    match Form::of(&[w]) {
+        Form::Kernel => w.contiguous()?.apply_op1(KernelEnergy { taps: height * width, scale }),
+        Form::Widened => kernel_energy(&wide(w)?, scale),
+        Form::Reference => reference(w, scale),
     }
 }
 

@@ -16,7 +16,8 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
+use crate::precision::widened;
 
 pub(crate) use cpu::{activate, gradient, vjp};
 pub(crate) use reference::leaky_relu as reference_form;
@@ -37,10 +38,10 @@ pub(crate) use reference::leaky_relu as reference_form;
 /// ```
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     check_slope("leaky_relu", slope)?;
-    if kernels_for(&[x]) {
-        x.contiguous()?.apply_op1(LeakyRelu { slope })
-    } else {
-        reference::leaky_relu(x, slope)
+    match Form::of(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(LeakyRelu { slope }),
+        Form::Widened => widened([x], |[x]| leaky_relu(x, slope)),
+        Form::Reference => reference::leaky_relu(x, slope),
     }
 }
 
@@ -57,10 +58,10 @@ pub fn leaky_relu_vjp(g: &Tensor, y: &Tensor, slope: f64) -> Result<Tensor> {
         bail!("leaky_relu_vjp: expected g of the shape of y {:?}, got {:?}", y.dims(), g.dims());
     }
     let y = y.detach();
-    if kernels_for(&[g, &y]) {
-        g.contiguous()?.apply_op2(&y.contiguous()?, LeakyReluVjp { slope })
-    } else {
-        reference::leaky_relu_vjp(g, &y, slope)
+    match Form::of(&[g, &y]) {
+        Form::Kernel => g.contiguous()?.apply_op2(&y.contiguous()?, LeakyReluVjp { slope }),
+        Form::Widened => widened([g, &y], |[g, y]| leaky_relu_vjp(g, y, slope)),
+        Form::Reference => reference::leaky_relu_vjp(g, &y, slope),
     }
 }
 

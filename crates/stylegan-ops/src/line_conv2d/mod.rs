@@ -13,7 +13,8 @@ mod tests;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use crate::conv2d;
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
+use crate::precision::{matching, widened};
 
 /// Convolution that keeps the map's size: x [N, Ci, H, W], w [Co, Ci, 1, K] or [Co, Ci, K, 1] with odd K -> [N, Co, H, W].
 ///
@@ -41,10 +42,11 @@ pub fn line_conv2d(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     if x.rank() != 4 || x.dim(1)? != inputs {
         bail!("line_conv2d: expected [N, {inputs}, H, W], got {:?}", x.dims());
     }
-    let patches = if all_cpu_f32(&[x]) {
-        x.contiguous()?.apply_op1(Patches { taps, axis })?
-    } else {
-        reference::patches(x, taps, axis)?
+    let w = &matching(x, w)?;
+    let patches = match Form::on_cpu(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(Patches { taps, axis })?,
+        Form::Widened => return widened([x, w], |[x, w]| line_conv2d(x, w)),
+        Form::Reference => reference::patches(x, taps, axis)?,
     };
     conv2d(&patches, &w.contiguous()?.reshape((outputs, inputs * taps, 1, 1))?, 1, 0, 1.0)
 }

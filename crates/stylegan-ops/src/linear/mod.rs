@@ -10,7 +10,8 @@ mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
+use crate::precision::{matching, widened};
 
 /// x [N, I], w [O, I] -> x w^T [N, O], times `scale`. Without bias.
 ///
@@ -92,11 +93,14 @@ impl Product {
 
     fn apply(self, a: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
         let sizes = self.sizes(a.dims(), b.dims())?;
-        if all_cpu_f32(&[a, b]) {
-            let op = Linear { product: self, sizes, scale };
-            a.contiguous()?.apply_op2(&b.contiguous()?, op)
-        } else {
-            reference::product(self, a, b, scale)
+        let b = &matching(a, b)?;
+        match Form::on_cpu(&[a, b]) {
+            Form::Kernel => {
+                let op = Linear { product: self, sizes, scale };
+                a.contiguous()?.apply_op2(&b.contiguous()?, op)
+            }
+            Form::Widened => widened([a, b], |[a, b]| self.apply(a, b, scale)),
+            Form::Reference => reference::product(self, a, b, scale),
         }
     }
 }

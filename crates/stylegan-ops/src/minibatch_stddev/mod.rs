@@ -29,8 +29,9 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::view;
+use crate::precision::widened;
 
 /// Keeps the root away from zero, as the official implementation does.
 const EPS: f64 = 1e-8;
@@ -54,10 +55,10 @@ const EPS: f64 = 1e-8;
 /// ```
 pub fn minibatch_stddev(x: &Tensor, group: usize, features: usize) -> Result<Tensor> {
     let groups = Groups::of("minibatch_stddev", x, group, features)?;
-    if kernels_for(&[x]) {
-        x.contiguous()?.apply_op1(MinibatchStddev { groups })
-    } else {
-        reference::minibatch_stddev(x, &groups)
+    match Form::of(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(MinibatchStddev { groups }),
+        Form::Widened => widened([x], |[x]| minibatch_stddev(x, group, features)),
+        Form::Reference => reference::minibatch_stddev(x, &groups),
     }
 }
 
@@ -79,10 +80,10 @@ pub fn minibatch_stddev_vjp(
         let (expected, x, g) = (expected.dims(), x.dims(), g.dims());
         bail!("minibatch_stddev_vjp: expected g {expected:?} for x {x:?}, got {g:?}");
     }
-    if kernels_for(&[x, g]) {
-        x.contiguous()?.apply_op2(&g.contiguous()?, MinibatchStddevVjp { groups })
-    } else {
-        reference::minibatch_stddev_vjp(x, g, &groups)
+    match Form::of(&[x, g]) {
+        Form::Kernel => x.contiguous()?.apply_op2(&g.contiguous()?, MinibatchStddevVjp { groups }),
+        Form::Widened => widened([x, g], |[x, g]| minibatch_stddev_vjp(x, g, group, features)),
+        Form::Reference => reference::minibatch_stddev_vjp(x, g, &groups),
     }
 }
 

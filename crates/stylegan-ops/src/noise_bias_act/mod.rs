@@ -19,9 +19,10 @@ use candle_core::{CudaStorage, Storage, backend::BackendStorage};
 use crate::bias_act::{check_channels, reference_form as bias_act};
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
+use crate::precision::widened;
 
 const NAME: &str = "noise_bias_act";
 
@@ -59,8 +60,15 @@ pub fn noise_bias_act(
     check_channels(NAME, "noise_weight", noise_weight, c)?;
     check_channels(NAME, "bias", bias, c)?;
     check_slope(NAME, slope)?;
-    if noise.track_op() || !kernels_for(&[x, noise, noise_weight, bias]) {
-        return reference(x, noise, noise_weight, bias, bias_scale, slope);
+    let tensors = [x, noise, noise_weight, bias];
+    match Form::of(&tensors) {
+        Form::Widened => {
+            return widened(tensors, |[x, noise, noise_weight, bias]| {
+                noise_bias_act(x, noise, noise_weight, bias, bias_scale, slope)
+            });
+        }
+        Form::Kernel if !noise.track_op() => {}
+        _ => return reference(x, noise, noise_weight, bias, bias_scale, slope),
     }
     let planes = Planes { batch: n, channels: c, len: h * w };
     let op = NoiseBiasAct { noise: noise.contiguous()?, planes, bias_scale, slope };

@@ -14,8 +14,9 @@ mod tests;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use crate::bias_act::check_channels;
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::{Planes, view};
+use crate::precision::widened;
 
 /// What keeps a position without any feature from a division by zero.
 const EPSILON: f64 = 1e-10;
@@ -44,11 +45,13 @@ pub fn normalized_distance(a: &Tensor, b: &Tensor, w: &Tensor) -> Result<Tensor>
         bail!("{op}: expected two maps [N, C, H, W] alike, got {:?} and {:?}", a.dims(), b.dims());
     }
     check_channels(op, "w", w, planes.channels)?;
-    if all_cpu_f32(&[a, b, w]) {
-        let (a, b, w) = (a.contiguous()?, b.contiguous()?, w.contiguous()?);
-        a.apply_op3(&b, &w, Distance { planes })
-    } else {
-        reference::distance(a, b, w)
+    match Form::on_cpu(&[a, b, w]) {
+        Form::Kernel => {
+            let (a, b, w) = (a.contiguous()?, b.contiguous()?, w.contiguous()?);
+            a.apply_op3(&b, &w, Distance { planes })
+        }
+        Form::Widened => widened([a, b, w], |[a, b, w]| normalized_distance(a, b, w)),
+        Form::Reference => reference::distance(a, b, w),
     }
 }
 

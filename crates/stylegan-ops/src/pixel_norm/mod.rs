@@ -19,8 +19,9 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
-use crate::planes::{Planes, view, widened};
+use crate::kernel::{Form, f32_slice};
+use crate::planes::{Planes, view};
+use crate::precision::widened;
 
 /// x [N, C] or [N, C, H, W] divided, at each position, by the root of the mean square over the channels plus `eps`.
 ///
@@ -38,18 +39,17 @@ use crate::planes::{Planes, view, widened};
 /// ```
 pub fn pixel_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let planes = Planes::of("pixel_norm", x)?;
-    if kernels_for(&[x]) {
-        x.contiguous()?.apply_op1(PixelNorm { planes, eps })
-    } else {
-        reference(x, eps)
+    match Form::of(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(PixelNorm { planes, eps }),
+        Form::Widened => widened([x], |[x]| pixel_norm(x, eps)),
+        Form::Reference => reference(x, eps),
     }
 }
 
-/// The executable specification, in plain candle operations. Half precision computes in float32.
+/// The executable specification, in plain candle operations.
 fn reference(x: &Tensor, eps: f64) -> Result<Tensor> {
-    let wide = widened(x)?;
-    let root = (wide.sqr()?.mean_keepdim(1)? + eps)?.sqrt()?;
-    wide.broadcast_div(&root)?.to_dtype(x.dtype())
+    let root = (x.sqr()?.mean_keepdim(1)? + eps)?.sqrt()?;
+    x.broadcast_div(&root)
 }
 
 struct PixelNorm {

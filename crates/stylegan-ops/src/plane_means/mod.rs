@@ -9,8 +9,9 @@ mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::{Planes, view};
+use crate::precision::widened;
 
 /// x [N, C, H, W] -> [N, C]: the mean over the positions of every channel of every image, summed in double precision.
 ///
@@ -33,10 +34,10 @@ pub fn plane_means(x: &Tensor) -> Result<Tensor> {
         }
         ref other => bail!("plane_means: expected x [N, C, H, W] with positions, got {other:?}"),
     };
-    if all_cpu_f32(&[x]) {
-        x.contiguous()?.apply_op1(PlaneMeans { planes })
-    } else {
-        reference::plane_means(x)
+    match Form::on_cpu(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(PlaneMeans { planes }),
+        Form::Widened => widened([x], |[x]| plane_means(x)),
+        Form::Reference => reference::plane_means(x),
     }
 }
 

@@ -11,8 +11,9 @@ mod tests;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::view;
+use crate::precision::widened;
 
 /// The windows of a pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,10 +137,10 @@ pub fn avg_pool2d(x: &Tensor, window: Window) -> Result<Tensor> {
 
 fn pool(name: &'static str, x: &Tensor, window: Window, largest: bool) -> Result<Tensor> {
     let geometry = Geometry::of(name, x, window)?;
-    if all_cpu_f32(&[x]) {
-        x.contiguous()?.apply_op1(Pool { name, geometry, largest })
-    } else {
-        reference::pool(x, &geometry, largest)
+    match Form::on_cpu(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(Pool { name, geometry, largest }),
+        Form::Widened => widened([x], |[x]| pool(name, x, window, largest)),
+        Form::Reference => reference::pool(x, &geometry, largest),
     }
 }
 

@@ -12,8 +12,9 @@ mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use crate::kernel::{all_cpu_f32, f32_slice};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::{Planes, per_channel, view};
+use crate::precision::widened;
 
 /// x [N, C] or [N, C, H, W] through a leaky ReLU with a slope for each channel, slopes `[C]`.
 ///
@@ -36,10 +37,10 @@ pub fn prelu(x: &Tensor, slopes: &Tensor) -> Result<Tensor> {
         let (expected, got) = ([planes.channels], slopes.dims());
         bail!("prelu: expected slopes {expected:?} for x {:?}, got {got:?}", x.dims());
     }
-    if all_cpu_f32(&[x, slopes]) {
-        x.contiguous()?.apply_op2(&slopes.contiguous()?, Prelu { planes })
-    } else {
-        reference::prelu(x, slopes)
+    match Form::on_cpu(&[x, slopes]) {
+        Form::Kernel => x.contiguous()?.apply_op2(&slopes.contiguous()?, Prelu { planes }),
+        Form::Widened => widened([x, slopes], |[x, slopes]| prelu(x, slopes)),
+        Form::Reference => reference::prelu(x, slopes),
     }
 }
 

@@ -16,7 +16,8 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
+use crate::precision::widened;
 
 /// x [N, C, H, W] -> [N, C, 2H, 2W]: every element becomes two by two copies of itself.
 ///
@@ -77,10 +78,10 @@ fn up(name: &'static str, x: &Tensor, gain: f64) -> Result<Tensor> {
     if x.rank() != 4 {
         bail!("{name}: expected [N, C, H, W], got {:?}", x.dims());
     }
-    if kernels_for(&[x]) {
-        x.contiguous()?.apply_op1(Up { name, gain })
-    } else {
-        reference::up(x, gain)
+    match Form::of(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(Up { name, gain }),
+        Form::Widened => widened([x], |[x]| up(name, x, gain)),
+        Form::Reference => reference::up(x, gain),
     }
 }
 
@@ -89,10 +90,10 @@ fn down(name: &'static str, x: &Tensor, gain: f64) -> Result<Tensor> {
         [_, _, height, width] if height % 2 == 0 && width % 2 == 0 => {}
         ref other => bail!("{name}: expected [N, C, H, W] of even height and width, got {other:?}"),
     }
-    if kernels_for(&[x]) {
-        x.contiguous()?.apply_op1(Down { name, gain })
-    } else {
-        reference::down(x, gain)
+    match Form::of(&[x]) {
+        Form::Kernel => x.contiguous()?.apply_op1(Down { name, gain }),
+        Form::Widened => widened([x], |[x]| down(name, x, gain)),
+        Form::Reference => reference::down(x, gain),
     }
 }
 

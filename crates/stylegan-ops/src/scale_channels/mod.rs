@@ -22,8 +22,9 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
 use crate::planes::Planes;
+use crate::precision::{wide, widened};
 
 /// x [N, C, H, W], s [N, C] -> [N, C, H, W]: every channel of every image times its factor.
 ///
@@ -47,10 +48,10 @@ pub fn scale_channels(x: &Tensor, s: &Tensor) -> Result<Tensor> {
         let expected = [planes.batch, planes.channels];
         bail!("scale_channels: expected factors {expected:?}, got {:?}", s.dims());
     }
-    if kernels_for(&[x, s]) {
-        x.contiguous()?.apply_op2(&s.contiguous()?, Scale { planes })
-    } else {
-        reference::scale(x, s)
+    match Form::of(&[x, s]) {
+        Form::Kernel => x.contiguous()?.apply_op2(&s.contiguous()?, Scale { planes }),
+        Form::Widened => widened([x, s], |[x, s]| scale_channels(x, s)),
+        Form::Reference => reference::scale(x, s),
     }
 }
 
@@ -73,10 +74,10 @@ pub fn channel_dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.shape() != b.shape() {
         bail!("channel_dot: expected equal shapes, got {:?} and {:?}", a.dims(), b.dims());
     }
-    if kernels_for(&[a, b]) {
-        a.contiguous()?.apply_op2(&b.contiguous()?, Dot { planes })
-    } else {
-        reference::dot(a, b)
+    match Form::of(&[a, b]) {
+        Form::Kernel => a.contiguous()?.apply_op2(&b.contiguous()?, Dot { planes }),
+        Form::Widened => channel_dot(&wide(a)?, &wide(b)?),
+        Form::Reference => reference::dot(a, b),
     }
 }
 

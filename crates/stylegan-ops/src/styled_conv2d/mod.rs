@@ -18,9 +18,10 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::bias_act::check_channels;
 use crate::conv2d::Geometry;
-use crate::kernel::all_cpu_f32;
+use crate::kernel::Form;
 use crate::leaky_relu::check_slope;
 use crate::planes::Planes;
+use crate::precision::{matching, wide};
 use kernel::Layer;
 
 /// What a layer of the synthesis network does beside its weight and its style.
@@ -54,19 +55,33 @@ impl StyledConv2d<'_> {
     /// # Errors
     /// If shapes do not fit or the slope is negative.
     pub fn forward(&self, x: &Tensor, w: &Tensor, style: &Tensor) -> Result<Tensor> {
+        let w = &matching(x, w)?;
         let mut tensors = vec![x, w, style, self.bias];
         let maps_are_tracked = self.noise.is_some_and(|(maps, weight)| {
             tensors.extend([maps, weight]);
             maps.track_op()
         });
-        if maps_are_tracked || !all_cpu_f32(&tensors) {
-            return reference::forward(self, x, w, style);
+        match Form::on_cpu(&tensors) {
+            Form::Widened => return self.widened(x, w, style),
+            Form::Kernel if !maps_are_tracked => {}
+            _ => return reference::forward(self, x, w, style),
         }
         let layer = self.layer(x, w, style)?;
         // One argument for all that is small: candle's operations take three.
         let mut small = vec![style.flatten_all()?, self.bias.clone()];
         small.extend(self.noise.map(|(_, weight)| weight.clone()));
         x.contiguous()?.apply_op3(&w.contiguous()?, &Tensor::cat(&small, 0)?, layer)
+    }
+
+    /// From half precision to float32, and back.
+    fn widened(&self, x: &Tensor, w: &Tensor, style: &Tensor) -> Result<Tensor> {
+        let noise = match self.noise {
+            Some((maps, weight)) => Some((wide(maps)?, wide(weight)?)),
+            None => None,
+        };
+        let noise = noise.as_ref().map(|(maps, weight)| (maps, weight));
+        let layer = StyledConv2d { noise, bias: &wide(self.bias)?, ..*self };
+        layer.forward(&wide(x)?, &wide(w)?, &wide(style)?)?.to_dtype(x.dtype())
     }
 
     /// The checked sizes.

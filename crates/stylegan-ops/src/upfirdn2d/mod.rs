@@ -26,7 +26,8 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
 use crate::kernel::cuda::{f32_view, result};
-use crate::kernel::{f32_slice, kernels_for};
+use crate::kernel::{Form, f32_slice};
+use crate::precision::widened;
 use geometry::Geometry;
 
 /// StyleGAN2's filter along one axis; its sum is 1.
@@ -96,10 +97,10 @@ pub fn upfirdn2d_vjp(g: &Tensor, how: &Upfirdn, input_hw: (usize, usize)) -> Res
 }
 
 fn apply(x: &Tensor, geometry: Geometry) -> Result<Tensor> {
-    if kernels_for(&[x]) && has_kernel(x, &geometry) {
-        x.contiguous()?.apply_op1(Op { geometry })
-    } else {
-        reference::apply(x, &geometry)
+    match Form::of(&[x]) {
+        Form::Widened => widened([x], |[x]| apply(x, geometry)),
+        Form::Kernel if has_kernel(x, &geometry) => x.contiguous()?.apply_op1(Op { geometry }),
+        _ => reference::apply(x, &geometry),
     }
 }
 
