@@ -41,9 +41,18 @@ mod cuda {
     /// The kernels, in the order of their folders' names, and what they include.
     fn sources(src: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let folders = fs::read_dir(src).expect("the sources").flatten().map(|entry| entry.path());
-        let mut kernels: Vec<PathBuf> =
-            folders.map(|folder| folder.join("kernel.cu")).filter(|path| path.exists()).collect();
+        let files = folders.filter(|path| path.is_dir()).flat_map(|folder| {
+            fs::read_dir(folder).expect("an operation's folder").flatten().map(|entry| entry.path())
+        });
+        let (mut kernels, mut headers) = (Vec::new(), Vec::new());
+        for path in files {
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("cu") => kernels.push(path),
+                Some("cuh") => headers.push(path),
+                _ => {}
+            }
+        }
         kernels.sort();
-        (kernels, vec![src.join("kernel/common.cuh")])
+        (kernels, headers)
     }
 }

@@ -36,6 +36,7 @@ mod prelu;
 pub mod random;
 mod resample;
 mod scale_channels;
+mod scaled_act;
 mod styled_conv2d;
 mod tf32;
 mod upfirdn2d;
@@ -70,6 +71,7 @@ pub use resample::{
     downsample_box2d, downsample_box2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
 };
 pub use scale_channels::{channel_dot, scale_channels};
+pub use scaled_act::ScaledActivation;
 pub use styled_conv2d::{Blurred, StyledConv2d};
 pub use tf32::{allow_tf32, tf32_allowed};
 pub use upfirdn2d::{BINOMIAL, Upfirdn, upfirdn2d, upfirdn2d_vjp};

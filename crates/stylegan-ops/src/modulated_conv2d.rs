@@ -13,8 +13,8 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::precision::wide;
 use crate::{
-    Upfirdn, channel_dot, conv2d, conv2d_input_vjp, kernel_energy, linear, linear_input_vjp,
-    scale_channels, upfirdn2d, upfirdn2d_vjp,
+    ScaledActivation, Upfirdn, channel_dot, conv2d, conv2d_input_vjp, kernel_energy, linear,
+    linear_input_vjp, scale_channels, upfirdn2d, upfirdn2d_vjp,
 };
 
 /// Keeps the root of demodulation away from zero, as in the official implementation.
@@ -101,6 +101,37 @@ impl ModulatedConv2d {
         w: &Tensor,
         style: &Tensor,
     ) -> Result<(Tensor, ModulatedConv2dTape)> {
+        let tape = self.convolve(x, w, style)?;
+        let y = match tape.factors()? {
+            Some(factors) => scale_channels(&tape.raw, &factors)?,
+            None => tape.raw.clone(),
+        };
+        Ok((y, tape))
+    }
+
+    /// The result through noise, bias and leaky ReLU, and the way back from what goes into them: from
+    /// [`leaky_relu_vjp`](crate::leaky_relu_vjp) on this function's output. The same as [`Self::forward_with_vjp`] and the rest one after another; on a GPU one
+    /// kernel demodulates and activates.
+    ///
+    /// # Errors
+    /// If shapes do not fit.
+    pub fn forward_activated(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        style: &Tensor,
+        activation: &ScaledActivation<'_>,
+    ) -> Result<(Tensor, ModulatedConv2dTape)> {
+        let tape = self.convolve(x, w, style)?;
+        let y = match tape.factors()? {
+            Some(factors) => activation.forward(&tape.raw, &factors)?,
+            None => activation.activate(&tape.raw)?,
+        };
+        Ok((y, tape))
+    }
+
+    /// Everything before demodulation scales.
+    fn convolve(&self, x: &Tensor, w: &Tensor, style: &Tensor) -> Result<ModulatedConv2dTape> {
         // Squares of styles and their sums leave the range of float16.
         let style = &wide(style)?;
         let (_, _, h, width) = x.dims4()?;
@@ -128,14 +159,8 @@ impl ModulatedConv2d {
         } else {
             conv2d(&modulated, &weight, 1, kernel / 2, self.scale * own_gain)?
         };
-        let y = match &demodulation {
-            Some(Demodulated { factors, .. }) => {
-                scale_channels(&raw, &factors.affine(self.gain, 0.0)?)?
-            }
-            None => raw.clone(),
-        };
         let (x, style) = (x.clone(), style.clone());
-        Ok((y, ModulatedConv2dTape { how: *self, x, weight, style, demodulation, wide, raw }))
+        Ok(ModulatedConv2dTape { how: *self, x, weight, style, demodulation, wide, raw })
     }
 }
 
@@ -145,6 +170,12 @@ fn doubling_filter() -> Upfirdn {
 }
 
 impl ModulatedConv2dTape {
+    /// What the result's channels are scaled with [N, Co]; none without demodulation.
+    fn factors(&self) -> Result<Option<Tensor>> {
+        let demodulation = self.demodulation.as_ref();
+        demodulation.map(|d| d.factors.affine(self.how.gain, 0.0)).transpose()
+    }
+
     /// From the gradient of the result to those of x and of the style.
     ///
     /// # Errors

@@ -1,38 +1,57 @@
-//! Float32 kernels for NVIDIA's GPUs.
+//! Kernels for NVIDIA's GPUs.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
-use candle_core::{CudaDevice, Result, Tensor};
+use candle_core::{CudaDevice, DType, Result, Tensor};
 
 use super::BiasAct;
-use crate::kernel::cuda::{compute, elements, launch, size, split, sums, uninitialized};
+use crate::kernel::cuda::{Elements, Room, elements, launch, size, sums, with_elements};
 use crate::leaky_relu::leaky_relu_vjp;
 use crate::planes::Planes;
+use crate::precision::wide;
 
 const NAME: &str = "bias_act";
 
 pub(super) fn forward(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    bias: &CudaView<'_, f32>,
+    x: Elements<'_>,
+    bias: Elements<'_>,
     op: &BiasAct,
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
+    let y = Room::new(device, x.len(), x.dtype())?;
+    write(device, x, bias, op, &y)?;
+    Ok(y)
+}
+
+/// The same, in place of x.
+pub(crate) fn in_place(
+    device: &CudaDevice,
+    x: &Room,
+    bias: Elements<'_>,
+    op: &BiasAct,
+) -> Result<()> {
+    write(device, x.elements(), bias, op, x)
+}
+
+fn write(
+    device: &CudaDevice,
+    x: Elements<'_>,
+    bias: Elements<'_>,
+    op: &BiasAct,
+    y: &Room,
+) -> Result<()> {
     let (count, plane) = (size(NAME, x.len())?, size(NAME, op.planes.len)?);
     let channels = size(NAME, op.planes.channels)?;
     // With slope 1 the activation is the identity.
     let (scale, slope) = (op.bias_scale as f32, op.slope.unwrap_or(1.0) as f32);
-    let y = uninitialized(device, x.len())?;
-    let config = elements(count);
     launch!(
         device,
-        "bias_act_forward",
-        config,
-        [count, *x, *bias, scale, slope, plane, channels, y]
-    )?;
-    Ok(y)
+        "bias_act_forward" of x.dtype(),
+        elements(count),
+        [count, x, bias, scale, slope, plane, channels, *y]
+    )
 }
 
 /// The gradient of x, and its sums over images and positions `[C]` if they are wanted.
-pub(super) fn backward(
+pub(crate) fn backward(
     g: &Tensor,
     y: &Tensor,
     op: &BiasAct,
@@ -49,30 +68,33 @@ pub(super) fn backward(
         return Ok((gx, sums));
     }
     let planes = op.planes.count();
-    let (elements, plane) = (op.planes.elements(), size(NAME, len)?);
-    let count = size(NAME, elements + planes)? - planes as u32;
-    let out = compute(NAME, [g, y], elements + planes, |device, [g, y]| {
-        let out = uninitialized(device, elements + planes)?;
-        let config = sums(planes as u32, len);
-        launch!(device, "bias_act_backward", config, [count, *g, *y, slope as f32, plane, out])?;
-        Ok(out)
-    })?;
-    let (gx, sums) = split(&out, g.shape(), planes)?;
-    Ok((gx, Some(sums.reshape((batch, channels))?.sum(0)?)))
+    size(NAME, op.planes.elements())?;
+    let plane = size(NAME, len)?;
+    with_elements(NAME, [g, y], &[], |device, dtype, [own, y], _| {
+        let gx = Room::new(device, own.len(), dtype)?;
+        let per_plane = Room::new(device, planes, DType::F32)?;
+        launch!(
+            device,
+            "bias_act_backward" of dtype,
+            sums(planes as u32, len),
+            [own, y, slope as f32, plane, gx, per_plane]
+        )?;
+        Ok((gx.tensor(g.shape()), Some(per_plane.tensor((batch, channels)).sum(0)?)))
+    })
 }
 
-/// The sums of g over images and positions `[C]`.
+/// The sums of g over images and positions `[C]`, in float32.
 fn channel_sums(g: &Tensor, planes: &Planes) -> Result<Tensor> {
     let &Planes { batch, channels, len } = planes;
     if len == 1 {
-        return g.reshape((batch, channels))?.sum(0);
+        return wide(g)?.reshape((batch, channels))?.sum(0);
     }
     let plane = size(NAME, len)?;
     size(NAME, planes.elements())?;
-    let per_plane = compute(NAME, [g], (batch, channels), |device, [g]| {
-        let out = uninitialized(device, planes.count())?;
-        launch!(device, "plane_sums", sums(planes.count() as u32, len), [*g, plane, out])?;
-        Ok(out)
-    })?;
-    per_plane.sum(0)
+    with_elements(NAME, [g], &[], |device, dtype, [g], _| {
+        let per_plane = Room::new(device, planes.count(), DType::F32)?;
+        let config = sums(planes.count() as u32, len);
+        launch!(device, "plane_sums" of dtype, config, [g, plane, per_plane])?;
+        per_plane.tensor((batch, channels)).sum(0)
+    })
 }

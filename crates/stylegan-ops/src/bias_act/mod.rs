@@ -9,7 +9,7 @@
 
 pub(crate) mod cpu;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(crate) mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
@@ -50,7 +50,7 @@ pub fn bias_act(x: &Tensor, bias: &Tensor, bias_scale: f64, slope: Option<f64>) 
     if let Some(slope) = slope {
         check_slope("bias_act", slope)?;
     }
-    match Form::of(&[x, bias]) {
+    match Form::of(&[x], &[bias]) {
         Form::Kernel => {
             x.contiguous()?.apply_op2(&bias.contiguous()?, BiasAct { planes, bias_scale, slope })
         }
@@ -72,10 +72,10 @@ pub(crate) fn check_channels(
     Ok(())
 }
 
-struct BiasAct {
-    planes: Planes,
-    bias_scale: f64,
-    slope: Option<f64>,
+pub(crate) struct BiasAct {
+    pub planes: Planes,
+    pub bias_scale: f64,
+    pub slope: Option<f64>,
 }
 
 impl CustomOp2 for BiasAct {
@@ -106,9 +106,9 @@ impl CustomOp2 for BiasAct {
         bias_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, x_layout)?;
-        let bias = f32_view(self.name(), bias, bias_layout)?;
-        Ok(result(cuda::forward(device, &x, &bias, self)?, device, x_layout.shape()))
+        let x = Elements::of(self.name(), x, x_layout)?;
+        let bias = Elements::float32(self.name(), bias, bias_layout)?;
+        Ok(cuda::forward(device, x, bias, self)?.result(x_layout.shape()))
     }
 
     fn bwd(

@@ -1,18 +1,17 @@
-//! Float32 kernel for NVIDIA's GPUs.
+//! Kernel for NVIDIA's GPUs.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::{CudaDevice, Result};
 
-use crate::kernel::cuda::{elements, launch, size, uninitialized};
+use crate::kernel::cuda::{Elements, Room, elements, launch, size};
 
-pub(super) fn blur(
+pub(crate) fn blur(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
+    x: Elements<'_>,
     (height, width): (usize, usize),
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
     let count = size("blur", x.len())?;
     let (height, width) = (height as u32, width as u32);
-    let y = uninitialized(device, x.len())?;
-    launch!(device, "blur_forward", elements(count), [count, *x, height, width, y])?;
+    let y = Room::new(device, x.len(), x.dtype())?;
+    launch!(device, "blur_forward" of x.dtype(), elements(count), [count, x, height, width, y])?;
     Ok(y)
 }

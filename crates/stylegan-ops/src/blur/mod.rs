@@ -5,7 +5,7 @@
 
 pub(crate) mod cpu;
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(crate) mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -15,7 +15,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::precision::widened;
 
@@ -35,7 +35,7 @@ use crate::precision::widened;
 /// ```
 pub fn blur(x: &Tensor) -> Result<Tensor> {
     x.dims4()?;
-    match Form::of(&[x]) {
+    match Form::of(&[x], &[]) {
         Form::Kernel => x.contiguous()?.apply_op1(Blur),
         Form::Widened => widened([x], |[x]| blur(x)),
         Form::Reference => reference::blur(x),
@@ -59,8 +59,8 @@ impl CustomOp1 for Blur {
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (_, _, h, w) = layout.shape().dims4()?;
         let device = x.device();
-        let y = cuda::blur(device, &f32_view(self.name(), x, layout)?, (h, w))?;
-        Ok(result(y, device, layout.shape()))
+        let y = cuda::blur(device, Elements::of(self.name(), x, layout)?, (h, w))?;
+        Ok(y.result(layout.shape()))
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

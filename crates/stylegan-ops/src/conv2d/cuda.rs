@@ -1,6 +1,6 @@
-//! The three operations by cuDNN, NCHW in float32.
+//! The three operations by cuDNN, NCHW, added up in float32.
 //!
-//! Descriptors, the chosen algorithm and the size of its workspace are kept for every shape; the workspace is one for a GPU, as large as the largest that was
+//! Descriptors, the chosen algorithm and the size of its workspace are kept for every shape and type; the workspace is one for a GPU, as large as the largest that was
 //! asked for. All of it is behind one lock, since a handle of cuDNN must not be used by two threads at a time; work is only queued under it.
 
 use std::collections::HashMap;
@@ -9,79 +9,228 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use candle_core::cuda_backend::cudarc::cudnn::sys::{
     cudnnConvolutionBwdDataAlgo_t as DataAlgorithm,
     cudnnConvolutionBwdFilterAlgo_t as FilterAlgorithm,
-    cudnnConvolutionFwdAlgo_t as ForwardAlgorithm, cudnnConvolutionMode_t, cudnnMathType_t,
-    cudnnTensorFormat_t,
+    cudnnConvolutionFwdAlgo_t as ForwardAlgorithm, cudnnConvolutionMode_t, cudnnDataType_t,
+    cudnnMathType_t, cudnnTensorFormat_t,
 };
 use candle_core::cuda_backend::cudarc::cudnn::{
-    ConvBackwardData, ConvBackwardFilter, ConvDescriptor, ConvForward, Cudnn, FilterDescriptor,
-    TensorDescriptor,
+    ConvBackwardData, ConvBackwardFilter, ConvDescriptor, ConvForward, Cudnn, CudnnDataType,
+    FilterDescriptor, TensorDescriptor,
 };
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaSlice, CudaStream, DevicePtr, DevicePtrMut, DeviceSlice, SyncOnDrop, sys::CUdeviceptr,
+};
 use candle_core::cuda_backend::{DeviceId, WrapErr};
-use candle_core::{CudaDevice, Result, Shape};
+use candle_core::{CudaDevice, DType, Result, Shape, bail};
 
 use super::geometry::Geometry;
-use crate::kernel::cuda::uninitialized;
+use crate::kernel::cuda::{Elements, Room, shared_type};
 use crate::tf32::tf32_allowed;
+
+const NAME: &str = "conv2d";
 
 /// Bytes of a workspace beyond which an algorithm is not worth its memory, and one without is taken.
 const MOST_WORKSPACE: usize = 1 << 30;
 
+/// Calls a function that is generic in the type of elements.
+macro_rules! by_type {
+    ($dtype:expr, $function:ident($($argument:expr),*)) => {
+        match $dtype {
+            DType::F32 => $function::<Float32>($($argument),*),
+            DType::F16 => $function::<Float16>($($argument),*),
+            DType::BF16 => $function::<Bfloat16>($($argument),*),
+            other => bail!("{NAME}: there is no kernel for {other:?} on a GPU"),
+        }
+    };
+}
+
 /// y = scale * conv2d(x, w).
-pub(super) fn forward(
+pub(crate) fn forward(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    w: &CudaView<'_, f32>,
+    x: Elements<'_>,
+    w: Elements<'_>,
     geo: &Geometry,
     scale: f32,
-) -> Result<CudaSlice<f32>> {
-    with_plan(device, geo, Pass::Forward, |plan, workspace| {
-        let Plan { conv, x: x_desc, w: w_desc, y: y_desc, algorithm } = plan;
-        let op = ConvForward { conv, x: x_desc, w: w_desc, y: y_desc };
-        let Algorithm::Forward(algorithm, _) = *algorithm else { return wrong_plan() };
-        let mut y = uninitialized(device, geo.output_shape().elem_count())?;
-        // SAFETY: the descriptors are of these shapes, and the workspace has the size that was asked for.
-        unsafe { op.launch(algorithm, workspace, (scale, 0.0), x, w, &mut y)? };
-        Ok(y)
-    })
+) -> Result<Room> {
+    let dtype = shared_type(NAME, [x, w])?;
+    let y = Room::new(device, geo.output_shape().elem_count(), dtype)?;
+    by_type!(dtype, forward_of(device, x, w, geo, scale, &y))?;
+    Ok(y)
 }
 
 /// The gradient with respect to x.
-pub(super) fn input_vjp(
+pub(crate) fn input_vjp(
     device: &CudaDevice,
-    g: &CudaView<'_, f32>,
-    w: &CudaView<'_, f32>,
+    g: Elements<'_>,
+    w: Elements<'_>,
     geo: &Geometry,
     scale: f32,
-) -> Result<CudaSlice<f32>> {
-    with_plan(device, geo, Pass::Input, |plan, workspace| {
-        let Plan { conv, x: x_desc, w: w_desc, y: y_desc, algorithm } = plan;
-        let op = ConvBackwardData { conv, dx: x_desc, w: w_desc, dy: y_desc };
-        let Algorithm::Input(algorithm, _) = *algorithm else { return wrong_plan() };
-        let mut gx = uninitialized(device, geo.input_shape().elem_count())?;
-        // SAFETY: as in `forward`.
-        unsafe { op.launch(algorithm, workspace, (scale, 0.0), &mut gx, w, g)? };
-        Ok(gx)
-    })
+) -> Result<Room> {
+    let dtype = shared_type(NAME, [g, w])?;
+    let gx = Room::new(device, geo.input_shape().elem_count(), dtype)?;
+    by_type!(dtype, input_vjp_of(device, g, w, geo, scale, &gx))?;
+    Ok(gx)
 }
 
 /// The gradient with respect to w.
 pub(super) fn weight_vjp(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    g: &CudaView<'_, f32>,
+    x: Elements<'_>,
+    g: Elements<'_>,
     geo: &Geometry,
     scale: f32,
-) -> Result<CudaSlice<f32>> {
-    with_plan(device, geo, Pass::Weight, |plan, workspace| {
+) -> Result<Room> {
+    let dtype = shared_type(NAME, [x, g])?;
+    let gw = Room::new(device, geo.weight_shape().elem_count(), dtype)?;
+    by_type!(dtype, weight_vjp_of(device, x, g, geo, scale, &gw))?;
+    Ok(gw)
+}
+
+fn forward_of<E: Element>(
+    device: &CudaDevice,
+    x: Elements<'_>,
+    w: Elements<'_>,
+    geo: &Geometry,
+    scale: f32,
+    y: &Room,
+) -> Result<()> {
+    with_plan::<E>(device, geo, Pass::Forward, |plan, stream, workspace| {
+        let Plan { conv, x: x_desc, w: w_desc, y: y_desc, algorithm } = plan;
+        let op = ConvForward { conv, x: x_desc, w: w_desc, y: y_desc };
+        let Algorithm::Forward(algorithm, _) = *algorithm else { return wrong_plan() };
+        let [x, w, mut y] = [x, w, y.elements()].map(|elements| Argument { elements, stream });
+        let factors = (E::from(scale), E::from(0.0));
+        // SAFETY: the descriptors are of these shapes and types, and the workspace has the size that was asked for.
+        unsafe { op.launch(algorithm, workspace, factors, &x, &w, &mut y)? };
+        Ok(())
+    })
+}
+
+fn input_vjp_of<E: Element>(
+    device: &CudaDevice,
+    g: Elements<'_>,
+    w: Elements<'_>,
+    geo: &Geometry,
+    scale: f32,
+    gx: &Room,
+) -> Result<()> {
+    with_plan::<E>(device, geo, Pass::Input, |plan, stream, workspace| {
+        let Plan { conv, x: x_desc, w: w_desc, y: y_desc, algorithm } = plan;
+        let op = ConvBackwardData { conv, dx: x_desc, w: w_desc, dy: y_desc };
+        let Algorithm::Input(algorithm, _) = *algorithm else { return wrong_plan() };
+        let [g, w, mut gx] = [g, w, gx.elements()].map(|elements| Argument { elements, stream });
+        let factors = (E::from(scale), E::from(0.0));
+        // SAFETY: as in `forward_of`.
+        unsafe { op.launch(algorithm, workspace, factors, &mut gx, &w, &g)? };
+        Ok(())
+    })
+}
+
+fn weight_vjp_of<E: Element>(
+    device: &CudaDevice,
+    x: Elements<'_>,
+    g: Elements<'_>,
+    geo: &Geometry,
+    scale: f32,
+    gw: &Room,
+) -> Result<()> {
+    with_plan::<E>(device, geo, Pass::Weight, |plan, stream, workspace| {
         let Plan { conv, x: x_desc, w: w_desc, y: y_desc, algorithm } = plan;
         let op = ConvBackwardFilter { conv, x: x_desc, dw: w_desc, dy: y_desc };
         let Algorithm::Weight(algorithm, _) = *algorithm else { return wrong_plan() };
-        let mut gw = uninitialized(device, geo.weight_shape().elem_count())?;
-        // SAFETY: as in `forward`.
-        unsafe { op.launch(algorithm, workspace, (scale, 0.0), x, &mut gw, g)? };
-        Ok(gw)
+        let [x, g, mut gw] = [x, g, gw.elements()].map(|elements| Argument { elements, stream });
+        let factors = (E::from(scale), E::from(0.0));
+        // SAFETY: as in `forward_of`.
+        unsafe { op.launch(algorithm, workspace, factors, &x, &mut gw, &g)? };
+        Ok(())
     })
+}
+
+/// A type of elements as cuDNN is told of it. A value stands for a factor of a result, which cuDNN takes in float32 whatever the elements are; half
+/// precision would round it.
+trait Element: CudnnDataType<Scalar = f32> + From<f32> {
+    /// How products of such elements are added up.
+    fn math(tf32: bool) -> cudnnMathType_t {
+        let _ = tf32;
+        cudnnMathType_t::CUDNN_TENSOR_OP_MATH
+    }
+
+    fn plans(plans: &mut Plans) -> &mut PlansOf<Self>;
+}
+
+macro_rules! element {
+    ($name:ident, $data_type:ident) => {
+        struct $name(f32);
+
+        impl From<f32> for $name {
+            fn from(factor: f32) -> Self {
+                Self(factor)
+            }
+        }
+
+        impl CudnnDataType for $name {
+            const DATA_TYPE: cudnnDataType_t = cudnnDataType_t::$data_type;
+            type Scalar = f32;
+
+            fn into_scaling_parameter(self) -> f32 {
+                self.0
+            }
+        }
+    };
+}
+
+element!(Float32, CUDNN_DATA_FLOAT);
+element!(Float16, CUDNN_DATA_HALF);
+element!(Bfloat16, CUDNN_DATA_BFLOAT16);
+
+impl Element for Float32 {
+    /// Anything but plain multiply-adds lets cuDNN round to TF32.
+    fn math(tf32: bool) -> cudnnMathType_t {
+        if tf32 { cudnnMathType_t::CUDNN_TENSOR_OP_MATH } else { cudnnMathType_t::CUDNN_FMA_MATH }
+    }
+
+    fn plans(plans: &mut Plans) -> &mut PlansOf<Self> {
+        &mut plans.float32
+    }
+}
+
+impl Element for Float16 {
+    fn plans(plans: &mut Plans) -> &mut PlansOf<Self> {
+        &mut plans.float16
+    }
+}
+
+impl Element for Bfloat16 {
+    fn plans(plans: &mut Plans) -> &mut PlansOf<Self> {
+        &mut plans.bfloat16
+    }
+}
+
+/// Elements as arguments of cuDNN.
+struct Argument<'a> {
+    elements: Elements<'a>,
+    stream: &'a Arc<CudaStream>,
+}
+
+impl<T> DeviceSlice<T> for Argument<'_> {
+    fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    fn stream(&self) -> &Arc<CudaStream> {
+        self.stream
+    }
+}
+
+impl<T> DevicePtr<T> for Argument<'_> {
+    fn device_ptr<'a>(&'a self, _stream: &'a CudaStream) -> (CUdeviceptr, SyncOnDrop<'a>) {
+        (self.elements.address(), SyncOnDrop::Sync(None))
+    }
+}
+
+impl<T> DevicePtrMut<T> for Argument<'_> {
+    fn device_ptr_mut<'a>(&'a mut self, _stream: &'a CudaStream) -> (CUdeviceptr, SyncOnDrop<'a>) {
+        (self.elements.address(), SyncOnDrop::Sync(None))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,11 +241,11 @@ enum Pass {
 }
 
 /// What is kept for one shape and pass.
-struct Plan {
+struct Plan<E> {
     conv: ConvDescriptor<f32>,
-    x: TensorDescriptor<f32>,
-    w: FilterDescriptor<f32>,
-    y: TensorDescriptor<f32>,
+    x: TensorDescriptor<E>,
+    w: FilterDescriptor<E>,
+    y: TensorDescriptor<E>,
     algorithm: Algorithm,
 }
 
@@ -116,10 +265,20 @@ impl Algorithm {
     }
 }
 
+/// By pass, shape and whether TF32 was allowed.
+type PlansOf<E> = HashMap<(Pass, Geometry, bool), Plan<E>>;
+
+#[derive(Default)]
+struct Plans {
+    float32: PlansOf<Float32>,
+    float16: PlansOf<Float16>,
+    bfloat16: PlansOf<Bfloat16>,
+}
+
 /// cuDNN on one GPU.
 struct Engine {
     handle: Arc<Cudnn>,
-    plans: HashMap<(Pass, Geometry, bool), Plan>,
+    plans: Plans,
     workspace: Option<CudaSlice<u8>>,
 }
 
@@ -133,12 +292,12 @@ unsafe impl Send for Engines {}
 static ENGINES: LazyLock<Mutex<Engines>> = LazyLock::new(Mutex::default);
 
 /// Calls `work` with the plan of a shape and the workspace that it needs.
-fn with_plan(
+fn with_plan<E: Element>(
     device: &CudaDevice,
     geo: &Geometry,
     pass: Pass,
-    work: impl FnOnce(&Plan, Option<&mut CudaSlice<u8>>) -> Result<CudaSlice<f32>>,
-) -> Result<CudaSlice<f32>> {
+    work: impl FnOnce(&Plan<E>, &Arc<CudaStream>, Option<&mut CudaSlice<u8>>) -> Result<()>,
+) -> Result<()> {
     let stream = device.cuda_stream();
     // cuDNN works with the context of the calling thread.
     stream.context().bind_to_thread().w()?;
@@ -147,15 +306,16 @@ fn with_plan(
     let engine = match engines.0.entry(device.id()) {
         std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::hash_map::Entry::Vacant(entry) => {
-            let handle = Cudnn::new(stream)?;
-            entry.insert(Engine { handle, plans: HashMap::new(), workspace: None })
+            let handle = Cudnn::new(stream.clone())?;
+            entry.insert(Engine { handle, plans: Plans::default(), workspace: None })
         }
     };
     let key = (pass, *geo, tf32_allowed());
-    if !engine.plans.contains_key(&key) {
-        engine.plans.insert(key, Plan::new(&engine.handle, geo, pass)?);
+    let plans = E::plans(&mut engine.plans);
+    if !plans.contains_key(&key) {
+        plans.insert(key, Plan::new(&engine.handle, geo, pass)?);
     }
-    let Some(plan) = engine.plans.get(&key) else { return wrong_plan() };
+    let Some(plan) = plans.get(&key) else { return wrong_plan() };
     let bytes = plan.algorithm.workspace();
     if engine.workspace.as_ref().map_or(0, CudaSlice::len) < bytes {
         // The old one is freed in the order of the stream, after what was queued with it.
@@ -163,14 +323,14 @@ fn with_plan(
         // SAFETY: a workspace is written before it is read.
         engine.workspace = Some(unsafe { device.alloc::<u8>(bytes)? });
     }
-    work(plan, if bytes == 0 { None } else { engine.workspace.as_mut() })
+    work(plan, &stream, if bytes == 0 { None } else { engine.workspace.as_mut() })
 }
 
 fn wrong_plan<T>() -> Result<T> {
-    candle_core::bail!("conv2d: the plan of another pass")
+    bail!("{NAME}: the plan of another pass")
 }
 
-impl Plan {
+impl<E: Element> Plan<E> {
     fn new(handle: &Arc<Cudnn>, geo: &Geometry, pass: Pass) -> Result<Self> {
         let nchw = cudnnTensorFormat_t::CUDNN_TENSOR_NCHW;
         let mut conv = handle.create_conv2d::<f32>(
@@ -179,15 +339,10 @@ impl Plan {
             [1; 2],
             cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
         )?;
-        // Anything but plain multiply-adds lets cuDNN round to TF32.
-        conv.set_math_type(if tf32_allowed() {
-            cudnnMathType_t::CUDNN_TENSOR_OP_MATH
-        } else {
-            cudnnMathType_t::CUDNN_FMA_MATH
-        })?;
-        let x = handle.create_4d_tensor::<f32>(nchw, dims(geo.input_shape())?)?;
-        let w = handle.create_4d_filter::<f32>(nchw, dims(geo.weight_shape())?)?;
-        let y = handle.create_4d_tensor::<f32>(nchw, dims(geo.output_shape())?)?;
+        conv.set_math_type(E::math(tf32_allowed()))?;
+        let x = handle.create_4d_tensor::<E>(nchw, dims(geo.input_shape())?)?;
+        let w = handle.create_4d_filter::<E>(nchw, dims(geo.weight_shape())?)?;
+        let y = handle.create_4d_tensor::<E>(nchw, dims(geo.output_shape())?)?;
         let algorithm = match pass {
             Pass::Forward => {
                 let op = ConvForward { conv: &conv, x: &x, w: &w, y: &y };

@@ -1,14 +1,22 @@
 //! A convolution whose result only bias and activation read.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cudnn")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
 use super::{Geometry, conv2d, cpu};
+#[cfg(feature = "cudnn")]
+use super::{conv2d_input_vjp, conv2d_weight_vjp, cuda, if_tracked};
+#[cfg(feature = "cudnn")]
+use crate::bias_act::{BiasAct, cuda as bias_act_on_gpu};
 use crate::bias_act::{bias_act, check_channels};
+#[cfg(feature = "cudnn")]
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::noise_bias_act::cpu::in_place;
 use crate::planes::{Planes, per_channel, view};
-use crate::precision::{matching, widened};
+use crate::precision::matching;
 
 const NAME: &str = "conv2d_bias_act";
 
@@ -39,16 +47,8 @@ pub fn conv2d_bias_act(
     slope: Option<f64>,
 ) -> Result<Tensor> {
     let w = &matching(x, w)?;
-    match Form::on_cpu(&[x, w, bias]) {
-        Form::Kernel => {}
-        Form::Widened => {
-            return widened([x, w, bias], |[x, w, bias]| {
-                conv2d_bias_act(x, w, (stride, padding), scale, bias, bias_scale, slope)
-            });
-        }
-        Form::Reference => {
-            return bias_act(&conv2d(x, w, stride, padding, scale)?, bias, bias_scale, slope);
-        }
+    if super::form(&[x, w], &[bias]) != Form::Kernel {
+        return bias_act(&conv2d(x, w, stride, padding, scale)?, bias, bias_scale, slope);
     }
     let geo = Geometry::forward(x, w, stride, padding)?;
     check_channels(NAME, "bias", bias, geo.out_channels)?;
@@ -70,6 +70,15 @@ impl Conv2dBiasAct {
     fn planes(&self) -> Planes {
         let Geometry { batch, out_channels, .. } = self.geo;
         Planes { batch, channels: out_channels, len: self.geo.out_plane() }
+    }
+}
+
+#[cfg(feature = "cudnn")]
+impl Conv2dBiasAct {
+    /// What follows the convolution.
+    fn bias_act(&self) -> BiasAct {
+        let slope = (self.slope != 1.0).then_some(self.slope);
+        BiasAct { planes: self.planes(), bias_scale: self.bias_scale, slope }
     }
 }
 
@@ -95,6 +104,25 @@ impl CustomOp3 for Conv2dBiasAct {
         Ok((CpuStorage::F32(y), self.geo.output_shape()))
     }
 
+    #[cfg(feature = "cudnn")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        w: &CudaStorage,
+        w_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = Elements::of(NAME, x, x_layout)?;
+        let w = Elements::of(NAME, w, w_layout)?;
+        let bias = Elements::float32(NAME, bias, bias_layout)?;
+        let y = cuda::forward(device, x, w, &self.geo, self.scale as f32)?;
+        bias_act_on_gpu::in_place(device, &y, bias, &self.bias_act())?;
+        Ok(y.result(self.geo.output_shape()))
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -106,6 +134,19 @@ impl CustomOp3 for Conv2dBiasAct {
         use crate::bias_act::cpu::backward;
 
         let g = g.detach().contiguous()?;
+        #[cfg(feature = "cudnn")]
+        if g.device().is_cuda() {
+            let Geometry { in_h, in_w, kernel, stride, padding, .. } = self.geo;
+            let (g, sums) = bias_act_on_gpu::backward(&g, y, &self.bias_act(), bias.track_op())?;
+            let gx = if_tracked(x, || {
+                conv2d_input_vjp(&g, &w.detach(), (in_h, in_w), stride, padding, self.scale)
+            })?;
+            let gw = if_tracked(w, || {
+                conv2d_weight_vjp(&x.detach(), &g, kernel, stride, padding, self.scale)
+            })?;
+            let gbias = sums.map(|sums| sums.affine(self.bias_scale, 0.0)).transpose()?;
+            return Ok((gx, gw, gbias));
+        }
         let (g_view, y) = (view(NAME, &g)?, view(NAME, y)?);
         let slope = self.slope as f32;
         let (g, sums) = backward(g_view.slice(), y.slice(), &self.planes(), slope, bias.track_op());

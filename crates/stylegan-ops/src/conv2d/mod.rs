@@ -14,7 +14,7 @@
 
 pub(crate) mod cpu;
 #[cfg(feature = "cudnn")]
-mod cuda;
+pub(crate) mod cuda;
 mod fused;
 mod geometry;
 mod reference;
@@ -26,7 +26,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cudnn")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::precision::{matching, widened};
 pub use fused::conv2d_bias_act;
@@ -77,7 +77,7 @@ fn forward(
 ) -> Result<Tensor> {
     let geo = Geometry::forward(x, w, stride, padding)?;
     let w = &matching(x, w)?;
-    match form(&[x, w]) {
+    match form(&[x, w], &[]) {
         Form::Kernel => x.contiguous()?.apply_op2(&w.contiguous()?, Forward { geo, scale, direct }),
         Form::Widened => widened([x, w], |[x, w]| forward(x, w, (stride, padding), scale, direct)),
         Form::Reference => reference::forward(x, w, &geo, scale),
@@ -101,7 +101,7 @@ pub fn conv2d_input_vjp(
 ) -> Result<Tensor> {
     let geo = Geometry::input_vjp(g, w, input_hw, stride, padding)?;
     let w = &matching(g, w)?;
-    match form(&[g, w]) {
+    match form(&[g, w], &[]) {
         Form::Kernel => g.contiguous()?.apply_op2(&w.contiguous()?, InputVjp { geo, scale }),
         Form::Widened => {
             widened([g, w], |[g, w]| conv2d_input_vjp(g, w, input_hw, stride, padding, scale))
@@ -127,7 +127,7 @@ pub fn conv2d_weight_vjp(
 ) -> Result<Tensor> {
     let geo = Geometry::weight_vjp(x, g, kernel, stride, padding)?;
     let g = &matching(x, g)?;
-    match form(&[x, g]) {
+    match form(&[x, g], &[]) {
         Form::Kernel => x.contiguous()?.apply_op2(&g.contiguous()?, WeightVjp { geo, scale }),
         Form::Widened => {
             widened([x, g], |[x, g]| conv2d_weight_vjp(x, g, kernel, stride, padding, scale))
@@ -136,9 +136,13 @@ pub fn conv2d_weight_vjp(
     }
 }
 
-/// Without cuDNN, convolutions on a GPU have no kernel.
-fn form(tensors: &[&Tensor]) -> Form {
-    if cfg!(feature = "cudnn") { Form::of(tensors) } else { Form::on_cpu(tensors) }
+/// The form of a convolution of activations, weight among them. Without cuDNN there is no kernel for GPUs.
+pub(crate) fn form(activations: &[&Tensor], parameters: &[&Tensor]) -> Form {
+    if cfg!(feature = "cudnn") {
+        Form::of(activations, parameters)
+    } else {
+        Form::on_cpu(&[activations, parameters].concat())
+    }
 }
 
 /// Both gradients of an op, each only if its argument is tracked.
@@ -183,10 +187,10 @@ impl CustomOp2 for Forward {
         w_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, x_layout)?;
-        let w = f32_view(self.name(), w, w_layout)?;
-        let values = cuda::forward(device, &x, &w, &self.geo, self.scale as f32)?;
-        Ok(result(values, device, self.geo.output_shape()))
+        let x = Elements::of(self.name(), x, x_layout)?;
+        let w = Elements::of(self.name(), w, w_layout)?;
+        let values = cuda::forward(device, x, w, &self.geo, self.scale as f32)?;
+        Ok(values.result(self.geo.output_shape()))
     }
 
     fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, g: &Tensor) -> Gradients {
@@ -234,10 +238,10 @@ impl CustomOp2 for InputVjp {
         w_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = g.device();
-        let g = f32_view(self.name(), g, g_layout)?;
-        let w = f32_view(self.name(), w, w_layout)?;
-        let values = cuda::input_vjp(device, &g, &w, &self.geo, self.scale as f32)?;
-        Ok(result(values, device, self.geo.input_shape()))
+        let g = Elements::of(self.name(), g, g_layout)?;
+        let w = Elements::of(self.name(), w, w_layout)?;
+        let values = cuda::input_vjp(device, g, w, &self.geo, self.scale as f32)?;
+        Ok(values.result(self.geo.input_shape()))
     }
 
     fn bwd(&self, g: &Tensor, w: &Tensor, _gx: &Tensor, c: &Tensor) -> Gradients {
@@ -283,10 +287,10 @@ impl CustomOp2 for WeightVjp {
         g_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, x_layout)?;
-        let g = f32_view(self.name(), g, g_layout)?;
-        let values = cuda::weight_vjp(device, &x, &g, &self.geo, self.scale as f32)?;
-        Ok(result(values, device, self.geo.weight_shape()))
+        let x = Elements::of(self.name(), x, x_layout)?;
+        let g = Elements::of(self.name(), g, g_layout)?;
+        let values = cuda::weight_vjp(device, x, g, &self.geo, self.scale as f32)?;
+        Ok(values.result(self.geo.weight_shape()))
     }
 
     fn bwd(&self, x: &Tensor, g: &Tensor, _gw: &Tensor, c: &Tensor) -> Gradients {

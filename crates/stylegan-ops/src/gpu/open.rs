@@ -53,7 +53,10 @@ pub(super) fn check_bfloat16(device: &Device, gpu: &CudaDevice) -> Result<(), Gp
     }
     // The kernels that were left out are missed when they are asked for.
     let probe = || Tensor::ones(1, DType::F32, device)?.to_dtype(DType::BF16)?.affine(2.0, 0.0);
-    probe().map(|_| ()).map_err(|error| GpuError::Bfloat16NotBuilt(error.to_string()))
+    probe().map(|_| ()).map_err(|error| {
+        let words = error.to_string();
+        GpuError::Bfloat16NotBuilt(words.lines().next().unwrap_or_default().to_owned())
+    })
 }
 
 fn capability(gpu: CUdevice) -> Result<(u32, u32), GpuError> {

@@ -1,9 +1,8 @@
-//! Float32 kernels for NVIDIA's GPUs, a block a plane. The backward pass makes the statistics again: that costs less than to keep them.
+//! Kernels for NVIDIA's GPUs, a block a plane. The backward pass makes the statistics again: that costs less than to keep them.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
-use candle_core::{CudaDevice, Result, Tensor};
+use candle_core::{CudaDevice, DType, Result, Tensor};
 
-use crate::kernel::cuda::{compute, launch, size, split, sums, uninitialized};
+use crate::kernel::cuda::{Elements, Room, launch, size, sums, with_elements};
 use crate::planes::Planes;
 
 const NAME: &str = "adain";
@@ -11,19 +10,19 @@ const NAME: &str = "adain";
 /// The normalized planes, times and plus the style if there is one.
 pub(super) fn forward(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    style: Option<&CudaView<'_, f32>>,
+    x: Elements<'_>,
+    style: Option<Elements<'_>>,
     planes: &Planes,
     eps: f64,
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
     size(NAME, x.len())?;
     let (plane, channels, styled) =
         (planes.len as u32, planes.channels as u32, u32::from(style.is_some()));
-    let y = uninitialized(device, x.len())?;
+    let y = Room::new(device, x.len(), x.dtype())?;
     let config = sums(planes.count() as u32, planes.len);
     // Without a style the kernel does not look at it.
     let style = style.unwrap_or(x);
-    launch!(device, "adain_forward", config, [*x, *style, styled, plane, channels, eps, y])?;
+    launch!(device, "adain_forward" of x.dtype(), config, [x, style, styled, plane, channels, eps, y])?;
     Ok(y)
 }
 
@@ -35,23 +34,20 @@ pub(super) fn backward(
     planes: &Planes,
     eps: f64,
 ) -> Result<(Tensor, Option<Tensor>)> {
-    let elements = planes.elements();
-    let extra = style.map_or(0, Tensor::elem_count);
-    size(NAME, elements + extra)?;
-    let (count, plane, channels) = (elements as u32, planes.len as u32, planes.channels as u32);
+    size(NAME, planes.elements())?;
+    let (plane, channels) = (planes.len as u32, planes.channels as u32);
     let styled = u32::from(style.is_some());
-    let arguments = [g, x, style.unwrap_or(x)];
-    let out = compute(NAME, arguments, elements + extra, |device, [g, x, style]| {
-        let out = uninitialized(device, elements + extra)?;
+    with_elements(NAME, [g, x], style.as_slice(), |device, dtype, [g, own], parameters| {
+        // Without a style the kernel does not look at it.
+        let factors = parameters.first().copied().unwrap_or(own);
+        let gx = Room::new(device, planes.elements(), dtype)?;
+        let gstyle = Room::new(device, style.map_or(1, Tensor::elem_count), DType::F32)?;
         launch!(
             device,
-            "adain_backward",
+            "adain_backward" of dtype,
             sums(planes.count() as u32, planes.len),
-            [count, *g, *x, *style, styled, plane, channels, eps, out]
+            [g, own, factors, styled, plane, channels, eps, gx, gstyle]
         )?;
-        Ok(out)
-    })?;
-    let (gx, gstyle) = split(&out, x.shape(), extra)?;
-    let gstyle = style.map(|style| gstyle.reshape(style.shape())).transpose()?;
-    Ok((gx, gstyle))
+        Ok((gx.tensor(x.shape()), style.map(|style| gstyle.tensor(style.shape()))))
+    })
 }

@@ -26,7 +26,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::planes::{Planes, view};
 use crate::precision::widened;
@@ -48,7 +48,7 @@ use cpu::Statistics;
 /// ```
 pub fn instance_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let planes = planes("instance_norm", x)?;
-    match Form::of(&[x]) {
+    match Form::of(&[x], &[]) {
         Form::Kernel => {
             x.contiguous()?.apply_op1(InstanceNorm { planes, eps, statistics: OnceLock::new() })
         }
@@ -78,7 +78,7 @@ pub fn adain(x: &Tensor, style: &Tensor, eps: f64) -> Result<Tensor> {
     if style.dims() != expected {
         bail!("adain: expected a style {expected:?} for x {:?}, got {:?}", x.dims(), style.dims());
     }
-    match Form::of(&[x, style]) {
+    match Form::of(&[x], &[style]) {
         Form::Kernel => {
             let op = Adain { planes, eps, statistics: OnceLock::new() };
             x.contiguous()?.apply_op2(&style.contiguous()?, op)
@@ -118,9 +118,9 @@ impl CustomOp1 for InstanceNorm {
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, layout)?;
-        let y = cuda::forward(device, &x, None, &self.planes, self.eps)?;
-        Ok(result(y, device, layout.shape()))
+        let x = Elements::of(self.name(), x, layout)?;
+        let y = cuda::forward(device, x, None, &self.planes, self.eps)?;
+        Ok(y.result(layout.shape()))
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
@@ -175,10 +175,10 @@ impl CustomOp2 for Adain {
         style_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, x_layout)?;
-        let style = f32_view(self.name(), style, style_layout)?;
-        let y = cuda::forward(device, &x, Some(&style), &self.planes, self.eps)?;
-        Ok(result(y, device, x_layout.shape()))
+        let x = Elements::of(self.name(), x, x_layout)?;
+        let style = Elements::float32(self.name(), style, style_layout)?;
+        let y = cuda::forward(device, x, Some(style), &self.planes, self.eps)?;
+        Ok(y.result(x_layout.shape()))
     }
 
     fn bwd(

@@ -16,13 +16,14 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// For an operation that has kernels for the CPU and, with the feature `cuda`, for GPUs.
-    pub(crate) fn of(tensors: &[&Tensor]) -> Self {
+    /// For an operation that has kernels for the CPU and, with the feature `cuda`, for GPUs. The latter take activations of half precision too, and everything
+    /// else in float32.
+    pub(crate) fn of(activations: &[&Tensor], parameters: &[&Tensor]) -> Self {
         #[cfg(feature = "cuda")]
-        if super::cuda::all_cuda_f32(tensors) {
+        if super::cuda::kernels_take(activations, parameters) {
             return Self::Kernel;
         }
-        Self::on_cpu(tensors)
+        Self::on_cpu(&[activations, parameters].concat())
     }
 
     /// For an operation that has a kernel for the CPU alone: float32 in main memory.

@@ -10,7 +10,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, build_f32, f32_slice, for_each_chunk};
 use crate::planes::{GRAIN, view};
 use crate::precision::wide;
@@ -34,7 +34,7 @@ pub fn kernel_energy(w: &Tensor, scale: f64) -> Result<Tensor> {
     let [_, _, height, width] = *w.dims() else {
         bail!("kernel_energy: expected a weight [Co, Ci, K, K], got {:?}", w.dims());
     };
-    match Form::of(&[w]) {
+    match Form::of(&[], &[w]) {
         Form::Kernel => w.contiguous()?.apply_op1(KernelEnergy { taps: height * width, scale }),
         Form::Widened => kernel_energy(&wide(w)?, scale),
         Form::Reference => reference(w, scale),
@@ -76,8 +76,8 @@ impl CustomOp1 for KernelEnergy {
     fn cuda_fwd(&self, w: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (co, ci, _, _) = layout.shape().dims4()?;
         let device = w.device();
-        let w = f32_view(self.name(), w, layout)?;
-        Ok(result(cuda::forward(device, &w, self.taps, self.scale)?, device, (co, ci)))
+        let w = Elements::float32(self.name(), w, layout)?;
+        Ok(cuda::forward(device, w, self.taps, self.scale)?.result((co, ci)))
     }
 
     fn bwd(&self, w: &Tensor, _sums: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

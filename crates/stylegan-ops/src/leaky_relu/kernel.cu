@@ -1,10 +1,10 @@
 // Leaky ReLU and its vector-Jacobian product.
 #include "../kernel/common.cuh"
 
-KERNEL leaky_relu_forward(u32 count, const float *x, float slope, float *y) {
-    FOR_EACH(i, count) y[i] = activate(x[i], slope);
-}
+KERNELS(leaky_relu_forward, (u32 count, const T *x, float slope, T *y), {
+    FOR_EACH(i, count) store(y, i, activate(load(x, i), slope));
+})
 
-KERNEL leaky_relu_vjp(u32 count, const float *g, const float *y, float slope, float *gx) {
-    FOR_EACH(i, count) gx[i] = activation_gradient(g[i], y[i], slope);
-}
+KERNELS(leaky_relu_vjp, (u32 count, const T *g, const T *y, float slope, T *gx), {
+    FOR_EACH(i, count) store(gx, i, activation_gradient(load(g, i), load(y, i), slope));
+})

@@ -15,7 +15,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::precision::widened;
 
@@ -38,7 +38,7 @@ pub(crate) use reference::leaky_relu as reference_form;
 /// ```
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     check_slope("leaky_relu", slope)?;
-    match Form::of(&[x]) {
+    match Form::of(&[x], &[]) {
         Form::Kernel => x.contiguous()?.apply_op1(LeakyRelu { slope }),
         Form::Widened => widened([x], |[x]| leaky_relu(x, slope)),
         Form::Reference => reference::leaky_relu(x, slope),
@@ -58,7 +58,7 @@ pub fn leaky_relu_vjp(g: &Tensor, y: &Tensor, slope: f64) -> Result<Tensor> {
         bail!("leaky_relu_vjp: expected g of the shape of y {:?}, got {:?}", y.dims(), g.dims());
     }
     let y = y.detach();
-    match Form::of(&[g, &y]) {
+    match Form::of(&[g, &y], &[]) {
         Form::Kernel => g.contiguous()?.apply_op2(&y.contiguous()?, LeakyReluVjp { slope }),
         Form::Widened => widened([g, &y], |[g, y]| leaky_relu_vjp(g, y, slope)),
         Form::Reference => reference::leaky_relu_vjp(g, &y, slope),
@@ -88,8 +88,8 @@ impl CustomOp1 for LeakyRelu {
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let y = cuda::forward(device, &f32_view(self.name(), x, layout)?, self.slope)?;
-        Ok(result(y, device, layout.shape()))
+        let y = cuda::forward(device, Elements::of(self.name(), x, layout)?, self.slope)?;
+        Ok(y.result(layout.shape()))
     }
 
     fn bwd(&self, _x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
@@ -127,9 +127,9 @@ impl CustomOp2 for LeakyReluVjp {
         y_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = g.device();
-        let g = f32_view(self.name(), g, g_layout)?;
-        let y = f32_view(self.name(), y, y_layout)?;
-        Ok(result(cuda::vjp(device, &g, &y, self.slope)?, device, g_layout.shape()))
+        let g = Elements::of(self.name(), g, g_layout)?;
+        let y = Elements::of(self.name(), y, y_layout)?;
+        Ok(cuda::vjp(device, g, y, self.slope)?.result(g_layout.shape()))
     }
 
     fn bwd(

@@ -1,10 +1,10 @@
-//! Float32 kernels for NVIDIA's GPUs, a block a run of channels of a group.
+//! Kernels for NVIDIA's GPUs, a block a run of channels of a group.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DeviceRepr, LaunchConfig};
+use candle_core::cuda_backend::cudarc::driver::{DeviceRepr, LaunchConfig};
 use candle_core::{CudaDevice, Result, Tensor};
 
 use super::Groups;
-use crate::kernel::cuda::{compute, launch, size, split, sums, uninitialized};
+use crate::kernel::cuda::{Elements, Room, launch, shared_type, size, sums, with_elements};
 
 const NAME: &str = "minibatch_stddev";
 
@@ -36,27 +36,24 @@ impl Groups {
     }
 }
 
-pub(super) fn forward(
-    device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    groups: &Groups,
-) -> Result<CudaSlice<f32>> {
-    let y = uninitialized(device, groups.output_shape().elem_count())?;
+pub(super) fn forward(device: &CudaDevice, x: Elements<'_>, groups: &Groups) -> Result<Room> {
+    let y = Room::new(device, groups.output_shape().elem_count(), x.dtype())?;
     let (groups, config) = groups.for_kernel()?;
-    launch!(device, "minibatch_stddev_forward", config, [*x, groups, y])?;
+    launch!(device, "minibatch_stddev_forward" of x.dtype(), config, [x, groups, y])?;
     Ok(y)
 }
 
 pub(super) fn vjp(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    g: &CudaView<'_, f32>,
+    x: Elements<'_>,
+    g: Elements<'_>,
     groups: &Groups,
-) -> Result<CudaSlice<f32>> {
-    let gx = uninitialized(device, x.len())?;
+) -> Result<Room> {
+    let dtype = shared_type(NAME, [x, g])?;
+    let gx = Room::new(device, x.len(), dtype)?;
     let weight = groups.weight();
     let (groups, config) = groups.for_kernel()?;
-    launch!(device, "minibatch_stddev_vjp", config, [*x, *g, groups, weight, gx])?;
+    launch!(device, "minibatch_stddev_vjp" of dtype, config, [x, g, groups, weight, gx])?;
     Ok(gx)
 }
 
@@ -67,19 +64,18 @@ pub(super) fn vjp_backward(
     v: &Tensor,
     groups: &Groups,
 ) -> Result<(Tensor, Tensor)> {
-    let (own, other, weight) = (x.elem_count(), g.elem_count(), groups.weight());
-    size(NAME, own + other)?;
-    let out = compute(NAME, [x, g, v], own + other, |device, [x, g, v]| {
-        let out = uninitialized(device, own + other)?;
+    size(NAME, x.elem_count().max(g.elem_count()))?;
+    with_elements(NAME, [x, g, v], &[], |device, dtype, [own, other, v], _| {
+        let to_x = Room::new(device, own.len(), dtype)?;
+        let to_g = Room::new(device, other.len(), dtype)?;
+        let weight = groups.weight();
         let (groups, config) = groups.for_kernel()?;
         launch!(
             device,
-            "minibatch_stddev_vjp_backward",
+            "minibatch_stddev_vjp_backward" of dtype,
             config,
-            [own as u32, *x, *g, *v, groups, weight, out]
+            [own, other, v, groups, weight, to_x, to_g]
         )?;
-        Ok(out)
-    })?;
-    let (to_x, to_g) = split(&out, x.shape(), other)?;
-    Ok((to_x, to_g.reshape(g.shape())?))
+        Ok((to_x.tensor(x.shape()), to_g.tensor(g.shape())))
+    })
 }

@@ -28,7 +28,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::planes::view;
 use crate::precision::widened;
@@ -55,7 +55,7 @@ const EPS: f64 = 1e-8;
 /// ```
 pub fn minibatch_stddev(x: &Tensor, group: usize, features: usize) -> Result<Tensor> {
     let groups = Groups::of("minibatch_stddev", x, group, features)?;
-    match Form::of(&[x]) {
+    match Form::of(&[x], &[]) {
         Form::Kernel => x.contiguous()?.apply_op1(MinibatchStddev { groups }),
         Form::Widened => widened([x], |[x]| minibatch_stddev(x, group, features)),
         Form::Reference => reference::minibatch_stddev(x, &groups),
@@ -80,7 +80,7 @@ pub fn minibatch_stddev_vjp(
         let (expected, x, g) = (expected.dims(), x.dims(), g.dims());
         bail!("minibatch_stddev_vjp: expected g {expected:?} for x {x:?}, got {g:?}");
     }
-    match Form::of(&[x, g]) {
+    match Form::of(&[x, g], &[]) {
         Form::Kernel => x.contiguous()?.apply_op2(&g.contiguous()?, MinibatchStddevVjp { groups }),
         Form::Widened => widened([x, g], |[x, g]| minibatch_stddev_vjp(x, g, group, features)),
         Form::Reference => reference::minibatch_stddev_vjp(x, g, &groups),
@@ -160,8 +160,8 @@ impl CustomOp1 for MinibatchStddev {
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let y = cuda::forward(device, &f32_view(self.name(), x, layout)?, &self.groups)?;
-        Ok(result(y, device, self.groups.output_shape()))
+        let y = cuda::forward(device, Elements::of(self.name(), x, layout)?, &self.groups)?;
+        Ok(y.result(self.groups.output_shape()))
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
@@ -200,10 +200,10 @@ impl CustomOp2 for MinibatchStddevVjp {
         g_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, x_layout)?;
-        let g = f32_view(self.name(), g, g_layout)?;
-        let gx = cuda::vjp(device, &x, &g, &self.groups)?;
-        Ok(result(gx, device, self.groups.input_shape()))
+        let x = Elements::of(self.name(), x, x_layout)?;
+        let g = Elements::of(self.name(), g, g_layout)?;
+        let gx = cuda::vjp(device, x, g, &self.groups)?;
+        Ok(gx.result(self.groups.input_shape()))
     }
 
     fn bwd(

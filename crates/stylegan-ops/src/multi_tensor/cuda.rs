@@ -1,12 +1,11 @@
 //! Float32 kernels for NVIDIA's GPUs: a table of addresses goes along with the launch.
 
-use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DeviceRepr, LaunchConfig};
+use candle_core::cuda_backend::cudarc::driver::{DeviceRepr, LaunchConfig};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, Result, Storage, Tensor, bail};
 
 use super::{AdamDecay, AdamParameter, NotFinite};
-use crate::kernel::cuda::{all_cuda_f32, f32_view, launch, size};
+use crate::kernel::cuda::{Elements, all_cuda_f32, launch, size};
 
 const NAME: &str = "multi_tensor";
 
@@ -132,13 +131,9 @@ fn device_of<'a>(mut tensors: impl Iterator<Item = &'a Tensor>) -> Result<Option
     tensors.next().map(|tensor| tensor.device().as_cuda_device().cloned()).transpose()
 }
 
-/// Where the elements of a contiguous tensor lie. All work is queued on one stream, so that the memory is not given to anything else before a kernel that
-/// was queued with the address has run.
+/// Where the elements of a contiguous tensor lie.
 fn address(tensor: &Tensor) -> Result<u64> {
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cuda(storage) = &*storage else { bail!("{NAME}: expected a tensor on a GPU") };
-    let stream = storage.device().cuda_stream();
-    let view = f32_view(NAME, storage, layout)?;
-    let (address, _synchronized) = view.device_ptr(&stream);
-    Ok(address)
+    Ok(Elements::float32(NAME, storage, layout)?.address())
 }

@@ -1,29 +1,28 @@
-//! Float32 kernels for NVIDIA's GPUs.
+//! Kernels for NVIDIA's GPUs.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
-use candle_core::{CudaDevice, Result, Tensor};
+use candle_core::{CudaDevice, DType, Result, Tensor};
 
 use super::{NAME, NoiseBiasAct};
-use crate::kernel::cuda::{compute, elements, launch, size, split, sums, uninitialized};
+use crate::kernel::cuda::{Elements, Room, elements, launch, size, sums, with_elements};
 use crate::planes::Planes;
 
 pub(super) fn forward(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    noise: &CudaView<'_, f32>,
-    weight: &CudaView<'_, f32>,
-    bias: &CudaView<'_, f32>,
+    x: Elements<'_>,
+    noise: Elements<'_>,
+    weight: Elements<'_>,
+    bias: Elements<'_>,
     op: &NoiseBiasAct,
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
     let (count, plane) = (size(NAME, x.len())?, size(NAME, op.planes.len)?);
     let (channels, maps) = (size(NAME, op.planes.channels)?, size(NAME, op.noise.dim(0)?)?);
     let (scale, slope) = (op.bias_scale as f32, op.slope as f32);
-    let y = uninitialized(device, x.len())?;
+    let y = Room::new(device, x.len(), x.dtype())?;
     launch!(
         device,
-        "noise_bias_act_forward",
+        "noise_bias_act_forward" of x.dtype(),
         elements(count),
-        [count, *x, *noise, *weight, *bias, scale, slope, plane, channels, maps, y]
+        [count, x, noise, weight, bias, scale, slope, plane, channels, maps, y]
     )?;
     Ok(y)
 }
@@ -35,23 +34,20 @@ pub(super) fn backward(
     op: &NoiseBiasAct,
 ) -> Result<(Tensor, Tensor, Tensor)> {
     let Planes { batch, channels, len } = op.planes;
-    let (elements, planes) = (op.planes.elements(), op.planes.count());
-    size(NAME, elements + 2 * planes)?;
-    let (count, plane) = (elements as u32, size(NAME, len)?);
-    let maps = size(NAME, op.noise.dim(0)?)?;
-    let total = elements + 2 * planes;
-    let out = compute(NAME, [g, y, &op.noise], total, |device, [g, y, noise]| {
-        let out = uninitialized(device, total)?;
-        let (planes, channels) = (planes as u32, channels as u32);
+    let planes = op.planes.count();
+    size(NAME, op.planes.elements())?;
+    let (plane, maps) = (size(NAME, len)?, size(NAME, op.noise.dim(0)?)?);
+    with_elements(NAME, [g, y], &[&op.noise], |device, dtype, [own, y], parameters| {
+        let gx = Room::new(device, own.len(), dtype)?;
+        let along = Room::new(device, 2 * planes, DType::F32)?;
+        let (planes, slope) = (planes as u32, op.slope as f32);
         launch!(
             device,
-            "noise_bias_act_backward",
+            "noise_bias_act_backward" of dtype,
             sums(planes, len),
-            [count, planes, *g, *y, *noise, op.slope as f32, plane, channels, maps, out]
+            [planes, own, y, parameters[0], slope, plane, channels as u32, maps, gx, along]
         )?;
-        Ok(out)
-    })?;
-    let (gx, rest) = split(&out, g.shape(), 2 * planes)?;
-    let per_channel = rest.reshape((2, batch, channels))?.sum(1)?;
-    Ok((gx, per_channel.get(0)?, per_channel.get(1)?))
+        let per_channel = along.tensor((2, batch, channels)).sum(1)?;
+        Ok((gx.tensor(g.shape()), per_channel.get(0)?, per_channel.get(1)?))
+    })
 }

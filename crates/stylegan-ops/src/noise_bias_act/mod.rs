@@ -18,7 +18,7 @@ use candle_core::{CudaStorage, Storage, backend::BackendStorage};
 
 use crate::bias_act::{check_channels, reference_form as bias_act};
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
@@ -61,14 +61,18 @@ pub fn noise_bias_act(
     check_channels(NAME, "bias", bias, c)?;
     check_slope(NAME, slope)?;
     let tensors = [x, noise, noise_weight, bias];
-    match Form::of(&tensors) {
+    let form = match Form::of(&[x], &tensors[1..]) {
+        Form::Kernel if noise.track_op() => Form::without_kernel(&tensors),
+        form => form,
+    };
+    match form {
         Form::Widened => {
             return widened(tensors, |[x, noise, noise_weight, bias]| {
                 noise_bias_act(x, noise, noise_weight, bias, bias_scale, slope)
             });
         }
-        Form::Kernel if !noise.track_op() => {}
-        _ => return reference(x, noise, noise_weight, bias, bias_scale, slope),
+        Form::Kernel => {}
+        Form::Reference => return reference(x, noise, noise_weight, bias, bias_scale, slope),
     }
     let planes = Planes { batch: n, channels: c, len: h * w };
     let op = NoiseBiasAct { noise: noise.contiguous()?, planes, bias_scale, slope };
@@ -130,14 +134,14 @@ impl CustomOp3 for NoiseBiasAct {
         bias_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(NAME, x, x_layout)?;
-        let weight = f32_view(NAME, noise_weight, noise_weight_layout)?;
-        let bias = f32_view(NAME, bias, bias_layout)?;
+        let x = Elements::of(NAME, x, x_layout)?;
+        let weight = Elements::float32(NAME, noise_weight, noise_weight_layout)?;
+        let bias = Elements::float32(NAME, bias, bias_layout)?;
         let (noise, noise_layout) = self.noise.storage_and_layout();
         let Storage::Cuda(noise) = &*noise else { bail!("{NAME}: expected noise on the GPU") };
-        let noise = f32_view(NAME, noise, noise_layout)?;
-        let y = cuda::forward(device, &x, &noise, &weight, &bias, self)?;
-        Ok(result(y, device, x_layout.shape()))
+        let noise = Elements::float32(NAME, noise, noise_layout)?;
+        let y = cuda::forward(device, x, noise, weight, bias, self)?;
+        Ok(y.result(x_layout.shape()))
     }
 
     fn bwd(

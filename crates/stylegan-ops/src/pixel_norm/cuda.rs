@@ -1,9 +1,9 @@
-//! Float32 kernels for NVIDIA's GPUs.
+//! Kernels for NVIDIA's GPUs.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, LaunchConfig};
+use candle_core::cuda_backend::cudarc::driver::LaunchConfig;
 use candle_core::{CudaDevice, Result, Tensor};
 
-use crate::kernel::cuda::{compute, launch, size, uninitialized};
+use crate::kernel::cuda::{Elements, Room, launch, size, with_elements};
 use crate::planes::Planes;
 
 const NAME: &str = "pixel_norm";
@@ -39,18 +39,18 @@ impl Tiles {
 
 pub(super) fn forward(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
+    x: Elements<'_>,
     planes: &Planes,
     eps: f64,
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
     let Tiles { lanes, tiles, config } = Tiles::of(planes)?;
     let (plane, channels) = (planes.len as u32, planes.channels as u32);
-    let y = uninitialized(device, x.len())?;
+    let y = Room::new(device, x.len(), x.dtype())?;
     launch!(
         device,
-        "pixel_norm_forward",
+        "pixel_norm_forward" of x.dtype(),
         config,
-        [*x, plane, channels, eps as f32, lanes, tiles, y]
+        [x, plane, channels, eps as f32, lanes, tiles, y]
     )?;
     Ok(y)
 }
@@ -58,14 +58,14 @@ pub(super) fn forward(
 pub(super) fn backward(g: &Tensor, x: &Tensor, planes: &Planes, eps: f64) -> Result<Tensor> {
     let Tiles { lanes, tiles, config } = Tiles::of(planes)?;
     let (plane, channels) = (planes.len as u32, planes.channels as u32);
-    compute(NAME, [g, x], x.shape(), |device, [g, x]| {
-        let gx = uninitialized(device, planes.elements())?;
+    with_elements(NAME, [g, x], &[], |device, dtype, [g, own], _| {
+        let gx = Room::new(device, planes.elements(), dtype)?;
         launch!(
             device,
-            "pixel_norm_backward",
+            "pixel_norm_backward" of dtype,
             config,
-            [*g, *x, plane, channels, eps as f32, lanes, tiles, gx]
+            [g, own, plane, channels, eps as f32, lanes, tiles, gx]
         )?;
-        Ok(gx)
+        Ok(gx.tensor(x.shape()))
     })
 }

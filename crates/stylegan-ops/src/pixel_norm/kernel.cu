@@ -16,36 +16,43 @@ DEVICE double column_sum(double value, u32 lanes) {
     return total;
 }
 
-KERNEL pixel_norm_forward(const float *x, u32 plane, u32 channels, float eps, u32 lanes, u32 tiles, float *y) {
-    const u32 image = blockIdx.x / tiles, position = blockIdx.x % tiles * lanes + threadIdx.x % lanes;
-    const u32 start = image * channels * plane + position, step = blockDim.x / lanes;
+KERNELS(pixel_norm_forward, (const T *x, u32 plane, u32 channels, float eps, u32 lanes, u32 tiles, T *y), {
+    const u32 image = blockIdx.x / tiles;
+    const u32 position = blockIdx.x % tiles * lanes + threadIdx.x % lanes;
+    const u32 start = image * channels * plane + position;
+    const u32 step = blockDim.x / lanes;
     const bool inside = position < plane;
     double squares = 0.0;
     for (u32 c = threadIdx.x / lanes; inside && c < channels; c += step) {
-        const float value = x[start + c * plane];
+        const float value = load(x, start + c * plane);
         squares += value * value;
     }
     const float mean = (float)(column_sum(squares, lanes) / channels);
     const float r = 1.0f / sqrtf(mean + eps);
-    for (u32 c = threadIdx.x / lanes; inside && c < channels; c += step) y[start + c * plane] = x[start + c * plane] * r;
-}
-
-KERNEL pixel_norm_backward(const float *g, const float *x, u32 plane, u32 channels, float eps, u32 lanes, u32 tiles,
-                           float *gx) {
-    const u32 image = blockIdx.x / tiles, position = blockIdx.x % tiles * lanes + threadIdx.x % lanes;
-    const u32 start = image * channels * plane + position, step = blockDim.x / lanes;
-    const bool inside = position < plane;
-    double squares = 0.0, products = 0.0;
     for (u32 c = threadIdx.x / lanes; inside && c < channels; c += step) {
-        const float value = x[start + c * plane];
+        store(y, start + c * plane, load(x, start + c * plane) * r);
+    }
+})
+
+KERNELS(pixel_norm_backward,
+        (const T *g, const T *x, u32 plane, u32 channels, float eps, u32 lanes, u32 tiles, T *gx), {
+    const u32 image = blockIdx.x / tiles;
+    const u32 position = blockIdx.x % tiles * lanes + threadIdx.x % lanes;
+    const u32 start = image * channels * plane + position;
+    const u32 step = blockDim.x / lanes;
+    const bool inside = position < plane;
+    double squares = 0.0;
+    double products = 0.0;
+    for (u32 c = threadIdx.x / lanes; inside && c < channels; c += step) {
+        const float value = load(x, start + c * plane);
         squares += value * value;
-        products += g[start + c * plane] * value;
+        products += load(g, start + c * plane) * value;
     }
     const float mean = (float)(column_sum(squares, lanes) / channels);
     const float r = 1.0f / sqrtf(mean + eps);
     const float along = (float)(column_sum(products, lanes) / channels) * (r * r * r);
     for (u32 c = threadIdx.x / lanes; inside && c < channels; c += step) {
         const u32 i = start + c * plane;
-        gx[i] = g[i] * r - x[i] * along;
+        store(gx, i, load(g, i) * r - load(x, i) * along);
     }
-}
+})

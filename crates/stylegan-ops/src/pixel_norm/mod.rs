@@ -18,7 +18,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::planes::{Planes, view};
 use crate::precision::widened;
@@ -39,7 +39,7 @@ use crate::precision::widened;
 /// ```
 pub fn pixel_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let planes = Planes::of("pixel_norm", x)?;
-    match Form::of(&[x]) {
+    match Form::of(&[x], &[]) {
         Form::Kernel => x.contiguous()?.apply_op1(PixelNorm { planes, eps }),
         Form::Widened => widened([x], |[x]| pixel_norm(x, eps)),
         Form::Reference => reference(x, eps),
@@ -70,8 +70,8 @@ impl CustomOp1 for PixelNorm {
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, layout)?;
-        Ok(result(cuda::forward(device, &x, &self.planes, self.eps)?, device, layout.shape()))
+        let x = Elements::of(self.name(), x, layout)?;
+        Ok(cuda::forward(device, x, &self.planes, self.eps)?.result(layout.shape()))
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

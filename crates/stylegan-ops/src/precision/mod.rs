@@ -6,7 +6,7 @@
 //!
 //! An operation on activations of half precision is the operation in float32 on the same numbers. Its result is rounded to the type of the activations, and
 //! every gradient to the type of what it belongs to. Weights of products are rounded to the activations' type first, as a GPU takes them; parameters of
-//! channels, styles and noise maps are not. Sums over the positions of a plane or a kernel ([`channel_dot`](crate::channel_dot),
+//! channels, styles and noise maps are not. Operations that are made of several round between them, whole layers too. Sums over the positions of a plane or a kernel ([`channel_dot`](crate::channel_dot),
 //! [`kernel_energy`](crate::kernel_energy)) stay in float32, since float16 ends at 65504.
 
 #[cfg(test)]

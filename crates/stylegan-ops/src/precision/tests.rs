@@ -55,17 +55,6 @@ fn warps() -> AffineWarps {
     AffineWarps::new(vec![Some(TURNED), None, None, Some(TURNED)])
 }
 
-fn styled(up: Option<Blurred>, a: &[Tensor]) -> Result<Tensor> {
-    let (_, _, h, w) = a[0].dims4()?;
-    let maps = match up {
-        Some(_) => synthetic("maps", (1, 1, 2 * h, 2 * w), 0.0, 1.0),
-        None => synthetic("maps", (4, 1, h, w), 0.0, 1.0),
-    };
-    let noise = Some((&maps, &a[4]));
-    let layer = StyledConv2d { up, scale: 0.3, noise, bias: &a[3], slope: 0.2, eps: 1e-8 };
-    layer.forward(&a[0], &a[1], &a[2])
-}
-
 const STYLE: (Kind, &[usize]) = (Parameter, &[4, 12]);
 
 const CASES: &[Case] = &[
@@ -120,9 +109,6 @@ const CASES: &[Case] = &[
     case("conv2d_direct", &[X, KERNEL], |a| conv2d_direct(&a[0], &a[1], 2, 1, 0.7)),
     case("conv2d_input_vjp", &[X, KERNEL], |a| conv2d_input_vjp(&a[0], &a[1], (4, 8), 1, 1, 0.7)),
     case("conv2d_weight_vjp", &[X, X], |a| conv2d_weight_vjp(&a[0], &a[1], 3, 1, 1, 0.7)),
-    case("conv2d_bias_act", &[X, KERNEL, BIAS], |a| {
-        conv2d_bias_act(&a[0], &a[1], (1, 1), 0.7, &a[2], 0.5, Some(0.2))
-    }),
     case("line_conv2d", &[X, (Weight, &[5, 6, 1, 7])], |a| line_conv2d(&a[0], &a[1])),
     case("linear", &[(Activation, &[9, 13]), (Weight, &[11, 13])], |a| linear(&a[0], &a[1], 0.5)),
     case("linear_input_vjp", &[(Activation, &[9, 11]), (Weight, &[11, 13])], |a| {
@@ -130,10 +116,6 @@ const CASES: &[Case] = &[
     }),
     case("linear_weight_vjp", &[(Activation, &[9, 13]), (Activation, &[9, 11])], |a| {
         linear_weight_vjp(&a[0], &a[1], 0.5)
-    }),
-    case("styled_conv2d", &[X, KERNEL, STYLE, BIAS, BIAS], |a| styled(None, a)),
-    case("styled_conv2d up", &[X, (Weight, &[6, 6, 4, 4]), STYLE, BIAS, BIAS], |a| {
-        styled(Some(Blurred(true)), a)
     }),
 ];
 
@@ -226,6 +208,52 @@ fn parameters_may_be_halves_too() -> Result<()> {
                 assert_equal(&what, got, &expected.to_dtype(half)?);
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn layers_round_between_their_parts() -> Result<()> {
+    for half in HALVES {
+        let x = synthetic("x", (4, 6, 4, 8), 0.0, 1.0).to_dtype(half)?;
+        let (w, bias) = (synthetic("w", (6, 6, 3, 3), 0.0, 1.0), synthetic("b", 6, 0.0, 1.0));
+        let arguments = [x.clone(), w, bias.clone()];
+        let layer =
+            |a: &[Tensor]| conv2d_bias_act(&a[0], &a[1], (1, 1), 0.7, &a[2], 0.5, Some(0.2));
+        let parts =
+            |a: &[Tensor]| bias_act(&conv2d(&a[0], &a[1], 1, 1, 0.7)?, &a[2], 0.5, Some(0.2));
+        assert_all_equal("conv2d_bias_act", &arguments, half, layer, parts)?;
+
+        let (style, maps) =
+            (synthetic("s", (4, 12), 0.0, 1.0), synthetic("maps", (1, 1, 8, 16), 0.0, 1.0));
+        let up = synthetic("w", (6, 6, 4, 4), 0.0, 1.0);
+        let arguments = [x, up, style, bias.clone(), bias];
+        let layer = |a: &[Tensor]| {
+            let (up, noise) = (Some(Blurred(true)), Some((&maps, &a[4])));
+            let layer = StyledConv2d { up, scale: 0.3, noise, bias: &a[3], slope: 0.2, eps: 1e-8 };
+            layer.forward(&a[0], &a[1], &a[2])
+        };
+        let parts = |a: &[Tensor]| {
+            let y = blur(&conv2d_input_vjp(&a[0], &a[1], (8, 16), 2, 1, 0.3)?)?;
+            adain(&noise_bias_act(&y, &maps, &a[4], &a[3], 1.0, 0.2)?, &a[2], 1e-8)
+        };
+        assert_all_equal("styled_conv2d", &arguments, half, layer, parts)?;
+    }
+    Ok(())
+}
+
+/// Asserts that a layer and its parts give the same values, gradients and types.
+fn assert_all_equal(
+    what: &str,
+    arguments: &[Tensor],
+    half: DType,
+    layer: impl Fn(&[Tensor]) -> Result<Tensor>,
+    parts: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Result<()> {
+    let (got, expected) = (evaluate(layer, arguments, half)?, evaluate(parts, arguments, half)?);
+    assert_eq!(got[0].dtype(), half, "{what}");
+    for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
+        assert_equal(&format!("{what} in {half:?}, {index}"), got, expected);
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! The distributions on NVIDIA's GPUs: the same bits, made where they are needed.
 
 use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
-use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, Result, Shape, Storage, Tensor};
+use candle_core::{CudaDevice, DType, Result, Shape, Tensor};
 
 use super::Stream;
-use crate::kernel::cuda::{elements, launch, size, uninitialized};
+use crate::kernel::cuda::{Room, elements, launch, size};
 
 /// `RandomStream` of kernel.cu.
 #[repr(C)]
@@ -38,7 +37,7 @@ pub(super) fn tensor(
     let count = size("random", len)?;
     let (key, [_, id, low, high]) = stream.counter(0);
     let stream = KernelStream { key, id, step: [low, high] };
-    let out = uninitialized(device, len)?;
+    let out = Room::new(device, len, DType::F32)?;
     let config = elements(count.div_ceil(4));
     match kind {
         Kind::Normal => launch!(device, "random_normal", config, [count, stream, out]),
@@ -47,6 +46,5 @@ pub(super) fn tensor(
             launch!(device, "random_salt_and_pepper", config, [count, stream, out])
         }
     }?;
-    let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(out, device.clone()));
-    Ok(Tensor::from_storage(storage, shape, BackpropOp::none(), false))
+    Ok(out.tensor(shape))
 }

@@ -2,15 +2,15 @@
 #include "../kernel/common.cuh"
 
 // count: elements of y, whose rows have `width` elements.
-KERNEL resample_up(u32 count, const float *x, u32 width, float gain, float *y) {
-    FOR_EACH(i, count) y[i] = x[i / (2 * width) * (width / 2) + i % width / 2] * gain;
-}
+KERNELS(resample_up, (u32 count, const T *x, u32 width, float gain, T *y), {
+    FOR_EACH(i, count) store(y, i, load(x, i / (2 * width) * (width / 2) + i % width / 2) * gain);
+})
 
 // count: elements of y, whose rows have `width` elements.
-KERNEL resample_down(u32 count, const float *x, u32 width, float gain, float *y) {
+KERNELS(resample_down, (u32 count, const T *x, u32 width, float gain, T *y), {
     FOR_EACH(i, count) {
-        const float *first = x + i / width * (4 * width) + 2 * (i % width);
-        const float *second = first + 2 * width;
-        y[i] = ((first[0] + first[1]) + (second[0] + second[1])) * gain;
+        const u32 first = i / width * (4 * width) + 2 * (i % width);
+        const u32 second = first + 2 * width;
+        store(y, i, ((load(x, first) + load(x, first + 1)) + (load(x, second) + load(x, second + 1))) * gain);
     }
-}
+})

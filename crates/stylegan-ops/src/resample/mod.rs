@@ -15,7 +15,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::precision::widened;
 
@@ -78,7 +78,7 @@ fn up(name: &'static str, x: &Tensor, gain: f64) -> Result<Tensor> {
     if x.rank() != 4 {
         bail!("{name}: expected [N, C, H, W], got {:?}", x.dims());
     }
-    match Form::of(&[x]) {
+    match Form::of(&[x], &[]) {
         Form::Kernel => x.contiguous()?.apply_op1(Up { name, gain }),
         Form::Widened => widened([x], |[x]| up(name, x, gain)),
         Form::Reference => reference::up(x, gain),
@@ -90,7 +90,7 @@ fn down(name: &'static str, x: &Tensor, gain: f64) -> Result<Tensor> {
         [_, _, height, width] if height % 2 == 0 && width % 2 == 0 => {}
         ref other => bail!("{name}: expected [N, C, H, W] of even height and width, got {other:?}"),
     }
-    match Form::of(&[x]) {
+    match Form::of(&[x], &[]) {
         Form::Kernel => x.contiguous()?.apply_op1(Down { name, gain }),
         Form::Widened => widened([x], |[x]| down(name, x, gain)),
         Form::Reference => reference::down(x, gain),
@@ -118,8 +118,8 @@ impl CustomOp1 for Up {
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (n, c, h, w) = layout.shape().dims4()?;
         let device = x.device();
-        let y = cuda::up(device, &f32_view(self.name, x, layout)?, w, self.gain)?;
-        Ok(result(y, device, (n, c, 2 * h, 2 * w)))
+        let y = cuda::up(device, Elements::of(self.name, x, layout)?, w, self.gain)?;
+        Ok(y.result((n, c, 2 * h, 2 * w)))
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
@@ -148,8 +148,8 @@ impl CustomOp1 for Down {
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (n, c, h, w) = layout.shape().dims4()?;
         let device = x.device();
-        let y = cuda::down(device, &f32_view(self.name, x, layout)?, w, self.gain)?;
-        Ok(result(y, device, (n, c, h / 2, w / 2)))
+        let y = cuda::down(device, Elements::of(self.name, x, layout)?, w, self.gain)?;
+        Ok(y.result((n, c, h / 2, w / 2)))
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

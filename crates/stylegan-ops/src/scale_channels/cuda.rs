@@ -1,32 +1,34 @@
-//! Float32 kernels for NVIDIA's GPUs.
+//! Kernels for NVIDIA's GPUs.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
-use candle_core::{CudaDevice, Result};
+use candle_core::{CudaDevice, DType, Result};
 
-use crate::kernel::cuda::{elements, launch, size, sums, uninitialized};
+use crate::kernel::cuda::{Elements, Room, elements, launch, shared_type, size, sums};
 use crate::planes::Planes;
 
 pub(super) fn scale(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
-    s: &CudaView<'_, f32>,
+    x: Elements<'_>,
+    s: Elements<'_>,
     planes: &Planes,
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
     let (count, plane) = (size("scale_channels", x.len())?, planes.len as u32);
-    let y = uninitialized(device, x.len())?;
-    launch!(device, "scale_channels", elements(count), [count, *x, *s, plane, y])?;
+    let y = Room::new(device, x.len(), x.dtype())?;
+    let config = elements(count);
+    launch!(device, "scale_channels" of x.dtype(), config, [count, x, s, plane, y])?;
     Ok(y)
 }
 
 pub(super) fn dot(
     device: &CudaDevice,
-    a: &CudaView<'_, f32>,
-    b: &CudaView<'_, f32>,
+    a: Elements<'_>,
+    b: Elements<'_>,
     planes: &Planes,
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
     size("channel_dot", a.len())?;
+    let dtype = shared_type("channel_dot", [a, b])?;
     let (count, plane) = (planes.count() as u32, planes.len as u32);
-    let d = uninitialized(device, planes.count())?;
-    launch!(device, "channel_dot", sums(count, planes.len), [*a, *b, plane, d])?;
+    let d = Room::new(device, planes.count(), DType::F32)?;
+    let config = sums(count, planes.len);
+    launch!(device, "channel_dot" of dtype, config, [a, b, plane, d])?;
     Ok(d)
 }

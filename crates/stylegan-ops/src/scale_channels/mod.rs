@@ -21,7 +21,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::planes::Planes;
 use crate::precision::{wide, widened};
@@ -48,7 +48,7 @@ pub fn scale_channels(x: &Tensor, s: &Tensor) -> Result<Tensor> {
         let expected = [planes.batch, planes.channels];
         bail!("scale_channels: expected factors {expected:?}, got {:?}", s.dims());
     }
-    match Form::of(&[x, s]) {
+    match Form::of(&[x], &[s]) {
         Form::Kernel => x.contiguous()?.apply_op2(&s.contiguous()?, Scale { planes }),
         Form::Widened => widened([x, s], |[x, s]| scale_channels(x, s)),
         Form::Reference => reference::scale(x, s),
@@ -74,7 +74,7 @@ pub fn channel_dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.shape() != b.shape() {
         bail!("channel_dot: expected equal shapes, got {:?} and {:?}", a.dims(), b.dims());
     }
-    match Form::of(&[a, b]) {
+    match Form::of(&[a, b], &[]) {
         Form::Kernel => a.contiguous()?.apply_op2(&b.contiguous()?, Dot { planes }),
         Form::Widened => channel_dot(&wide(a)?, &wide(b)?),
         Form::Reference => reference::dot(a, b),
@@ -125,10 +125,10 @@ impl CustomOp2 for Scale {
         s_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = x.device();
-        let x = f32_view(self.name(), x, x_layout)?;
-        let s = f32_view(self.name(), s, s_layout)?;
-        let y = cuda::scale(device, &x, &s, &self.planes)?;
-        Ok(result(y, device, x_layout.shape()))
+        let x = Elements::of(self.name(), x, x_layout)?;
+        let s = Elements::float32(self.name(), s, s_layout)?;
+        let y = cuda::scale(device, x, s, &self.planes)?;
+        Ok(y.result(x_layout.shape()))
     }
 
     fn bwd(&self, x: &Tensor, s: &Tensor, _y: &Tensor, g: &Tensor) -> Gradients {
@@ -169,10 +169,10 @@ impl CustomOp2 for Dot {
         b_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let device = a.device();
-        let a = f32_view(self.name(), a, a_layout)?;
-        let b = f32_view(self.name(), b, b_layout)?;
-        let sums = cuda::dot(device, &a, &b, &self.planes)?;
-        Ok(result(sums, device, (self.planes.batch, self.planes.channels)))
+        let a = Elements::of(self.name(), a, a_layout)?;
+        let b = Elements::of(self.name(), b, b_layout)?;
+        let sums = cuda::dot(device, a, b, &self.planes)?;
+        Ok(sums.result((self.planes.batch, self.planes.channels)))
     }
 
     fn bwd(&self, a: &Tensor, b: &Tensor, _d: &Tensor, g: &Tensor) -> Gradients {

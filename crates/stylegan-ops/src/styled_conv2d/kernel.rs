@@ -3,12 +3,18 @@
 use std::sync::OnceLock;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cudnn")]
+use candle_core::{CudaStorage, Storage, backend::BackendStorage};
 
 use super::Blurred;
+#[cfg(feature = "cudnn")]
+use super::cuda;
 use crate::bias_act::cpu::backward as bias_act_backward;
 use crate::blur::cpu::blur;
 use crate::conv2d::{Geometry, cpu as conv2d};
 use crate::instance_norm::cpu::{self as instance_norm, Statistics};
+#[cfg(feature = "cudnn")]
+use crate::kernel::cuda::Elements;
 use crate::kernel::f32_slice;
 use crate::noise_bias_act::cpu as noise_bias_act;
 use crate::planes::{Planes, view};
@@ -33,12 +39,13 @@ pub(super) struct Layer {
     pub kept: OnceLock<Kept>,
 }
 
-/// What the forward pass keeps for the backward pass.
-pub(super) struct Kept {
-    /// Before the normalization.
-    activated: Vec<f32>,
-    /// Of each plane.
-    statistics: Vec<Statistics>,
+/// What the forward pass keeps for the backward pass: the map before the normalization.
+pub(super) enum Kept {
+    /// With the statistics of each plane.
+    Cpu(Vec<f32>, Vec<Statistics>),
+    /// A GPU makes the statistics again.
+    #[cfg(feature = "cudnn")]
+    Gpu(Tensor),
 }
 
 /// The parts of the vector of all that is small.
@@ -54,6 +61,37 @@ impl Layer {
         let (style, rest) = all.split_at(2 * batch * channels);
         let (bias, noise_weight) = rest.split_at(channels);
         Small { style, bias, noise_weight }
+    }
+
+    fn output_shape(&self) -> Shape {
+        let (Planes { batch, channels, .. }, (h, w)) = (self.planes, self.size);
+        (batch, channels, h, w).into()
+    }
+
+    /// The gradients of x and w from that of the map behind the convolution, on a GPU.
+    #[cfg(feature = "cudnn")]
+    fn through_convolution(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        g: &Tensor,
+        gsmall: Option<Tensor>,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        use crate::{blur, conv2d, conv2d_input_vjp, conv2d_weight_vjp};
+
+        // The blur is its own adjoint.
+        let g = &if self.up == Some(Blurred(true)) { blur(g)? } else { g.clone() };
+        let Geometry { in_h, in_w, kernel, stride, padding, .. } = self.geometry;
+        let (up, scale) = (self.up.is_some(), f64::from(self.scale));
+        let gx = x.track_op().then(|| match up {
+            false => conv2d_input_vjp(g, &w.detach(), (in_h, in_w), stride, padding, scale),
+            true => conv2d(g, &w.detach(), stride, padding, scale),
+        });
+        let gw = w.track_op().then(|| match up {
+            false => conv2d_weight_vjp(&x.detach(), g, kernel, stride, padding, scale),
+            true => conv2d_weight_vjp(g, &x.detach(), kernel, stride, padding, scale),
+        });
+        Ok((gx.transpose()?, gw.transpose()?, gsmall))
     }
 
     fn blurred(&self, x: Vec<f32>) -> Vec<f32> {
@@ -92,10 +130,40 @@ impl CustomOp3 for Layer {
         let (y, statistics) =
             instance_norm::forward(&activated, Some(style), &self.planes, self.eps);
         if self.tracked {
-            self.kept.get_or_init(|| Kept { activated, statistics });
+            self.kept.get_or_init(|| Kept::Cpu(activated, statistics));
         }
-        let (n, c, (h, width)) = (self.planes.batch, self.planes.channels, self.size);
-        Ok((CpuStorage::F32(y), (n, c, h, width).into()))
+        Ok((CpuStorage::F32(y), self.output_shape()))
+    }
+
+    #[cfg(feature = "cudnn")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        w: &CudaStorage,
+        w_layout: &Layout,
+        small: &CudaStorage,
+        small_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = x.device();
+        let x = Elements::of(NAME, x, x_layout)?;
+        let w = Elements::of(NAME, w, w_layout)?;
+        let small = Elements::float32(NAME, small, small_layout)?;
+        let maps = self.noise.as_ref().map(Tensor::storage_and_layout);
+        let noise = match &maps {
+            Some((storage, layout)) => {
+                let Storage::Cuda(storage) = &**storage else {
+                    bail!("{NAME}: expected noise on the GPU");
+                };
+                Some(Elements::float32(NAME, storage, layout)?)
+            }
+            None => None,
+        };
+        let (activated, y) = cuda::forward(device, self, x, w, small, noise)?;
+        if self.tracked {
+            self.kept.get_or_init(|| Kept::Gpu(activated.tensor(self.output_shape())));
+        }
+        Ok(y.result(self.output_shape()))
     }
 
     fn bwd(
@@ -106,11 +174,17 @@ impl CustomOp3 for Layer {
         _y: &Tensor,
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Some(Kept { activated, statistics }) = self.kept.get() else {
-            bail!("{NAME}: backward before forward");
+        let g = g.detach().contiguous()?;
+        let (activated, statistics) = match self.kept.get() {
+            Some(Kept::Cpu(activated, statistics)) => (activated, statistics),
+            #[cfg(feature = "cudnn")]
+            Some(Kept::Gpu(activated)) => {
+                let (g, gsmall) = cuda::backward(self, &g, activated, small)?;
+                return self.through_convolution(x, w, &g, small.track_op().then_some(gsmall));
+            }
+            None => bail!("{NAME}: backward before forward"),
         };
         let (planes, slope) = (&self.planes, self.slope);
-        let g = g.detach().contiguous()?;
         let small_view = view(NAME, small)?;
         let style = Some(self.small(small_view.slice()).style);
         let (g, sums) =

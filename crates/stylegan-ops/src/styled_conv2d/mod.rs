@@ -9,6 +9,8 @@
 //! Karras et al. 2019, figure 1b. Each line is a public operation of this crate, and the reference form calls them. As one operation, the backward
 //! pass keeps a and y alone of the up to five maps.
 
+#[cfg(feature = "cudnn")]
+mod cuda;
 mod kernel;
 mod reference;
 #[cfg(test)]
@@ -17,11 +19,11 @@ mod tests;
 use candle_core::{Result, Tensor, bail};
 
 use crate::bias_act::check_channels;
-use crate::conv2d::Geometry;
+use crate::conv2d::{Geometry, form};
 use crate::kernel::Form;
 use crate::leaky_relu::check_slope;
 use crate::planes::Planes;
-use crate::precision::{matching, wide};
+use crate::precision::matching;
 use kernel::Layer;
 
 /// What a layer of the synthesis network does beside its weight and its style.
@@ -56,32 +58,17 @@ impl StyledConv2d<'_> {
     /// If shapes do not fit or the slope is negative.
     pub fn forward(&self, x: &Tensor, w: &Tensor, style: &Tensor) -> Result<Tensor> {
         let w = &matching(x, w)?;
-        let mut tensors = vec![x, w, style, self.bias];
-        let maps_are_tracked = self.noise.is_some_and(|(maps, weight)| {
-            tensors.extend([maps, weight]);
-            maps.track_op()
-        });
-        match Form::on_cpu(&tensors) {
-            Form::Widened => return self.widened(x, w, style),
-            Form::Kernel if !maps_are_tracked => {}
-            _ => return reference::forward(self, x, w, style),
+        let mut parameters = vec![style, self.bias];
+        parameters.extend(self.noise.iter().flat_map(|(maps, weight)| [*maps, *weight]));
+        let maps_are_tracked = self.noise.is_some_and(|(maps, _)| maps.track_op());
+        if maps_are_tracked || form(&[x, w], &parameters) != Form::Kernel {
+            return reference::forward(self, x, w, style);
         }
         let layer = self.layer(x, w, style)?;
         // One argument for all that is small: candle's operations take three.
         let mut small = vec![style.flatten_all()?, self.bias.clone()];
         small.extend(self.noise.map(|(_, weight)| weight.clone()));
         x.contiguous()?.apply_op3(&w.contiguous()?, &Tensor::cat(&small, 0)?, layer)
-    }
-
-    /// From half precision to float32, and back.
-    fn widened(&self, x: &Tensor, w: &Tensor, style: &Tensor) -> Result<Tensor> {
-        let noise = match self.noise {
-            Some((maps, weight)) => Some((wide(maps)?, wide(weight)?)),
-            None => None,
-        };
-        let noise = noise.as_ref().map(|(maps, weight)| (maps, weight));
-        let layer = StyledConv2d { noise, bias: &wide(self.bias)?, ..*self };
-        layer.forward(&wide(x)?, &wide(w)?, &wide(style)?)?.to_dtype(x.dtype())
     }
 
     /// The checked sizes.

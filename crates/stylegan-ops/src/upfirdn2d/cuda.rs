@@ -1,10 +1,10 @@
-//! Float32 kernel for NVIDIA's GPUs.
+//! Kernel for NVIDIA's GPUs.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DeviceRepr};
+use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
 use candle_core::{CudaDevice, Result};
 
 use super::geometry::{Axis, Geometry};
-use crate::kernel::cuda::{elements, launch, size, uninitialized};
+use crate::kernel::cuda::{Elements, Room, elements, launch, size};
 
 /// Taps that the kernel has room for; longer filters take the reference form.
 pub(super) const MOST_TAPS: usize = 16;
@@ -46,16 +46,16 @@ impl KernelAxis {
 /// The resampling of `planes` planes.
 pub(super) fn apply(
     device: &CudaDevice,
-    x: &CudaView<'_, f32>,
+    x: Elements<'_>,
     planes: usize,
     geometry: &Geometry,
-) -> Result<CudaSlice<f32>> {
+) -> Result<Room> {
     let [rows, columns] = &geometry.axes;
     let len = planes * rows.output * columns.output;
     let count = size("upfirdn2d", len.max(x.len()))?.min(len as u32);
     let rows = KernelAxis::new(rows, &geometry.taps, 1.0);
     let columns = KernelAxis::new(columns, &geometry.taps, geometry.gain);
-    let y = uninitialized(device, len)?;
-    launch!(device, "upfirdn2d_forward", elements(count), [count, *x, rows, columns, y])?;
+    let y = Room::new(device, len, x.dtype())?;
+    launch!(device, "upfirdn2d_forward" of x.dtype(), elements(count), [count, x, rows, columns, y])?;
     Ok(y)
 }

@@ -9,10 +9,11 @@ struct UpfirdnAxis {
     float tap[16];
 };
 
-KERNEL upfirdn2d_forward(u32 count, const float *x, UpfirdnAxis rows, UpfirdnAxis columns, float *y) {
+KERNELS(upfirdn2d_forward, (u32 count, const T *x, UpfirdnAxis rows, UpfirdnAxis columns, T *y), {
     FOR_EACH(i, count) {
-        const u32 column = i % columns.output, row = i / columns.output % rows.output;
-        const float *plane = x + (i / columns.output / rows.output) * (rows.input * columns.input);
+        const u32 column = i % columns.output;
+        const u32 row = i / columns.output % rows.output;
+        const u32 plane = i / columns.output / rows.output * (rows.input * columns.input);
         float sum = 0.0f;
         for (u32 t = 0; t < columns.taps; ++t) {
             const int across = (int)(column * columns.down + t) - columns.before;
@@ -21,10 +22,10 @@ KERNEL upfirdn2d_forward(u32 count, const float *x, UpfirdnAxis rows, UpfirdnAxi
             for (u32 s = 0; s < rows.taps; ++s) {
                 const int down = (int)(row * rows.down + s) - rows.before;
                 if (down < 0 || down % rows.up != 0 || down / rows.up >= rows.input) continue;
-                line += plane[down / rows.up * columns.input + across / columns.up] * rows.tap[s];
+                line += load(x, plane + down / rows.up * columns.input + across / columns.up) * rows.tap[s];
             }
             sum += line * columns.tap[t];
         }
-        y[i] = sum;
+        store(y, i, sum);
     }
-}
+})

@@ -25,7 +25,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{f32_view, result};
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::precision::widened;
 use geometry::Geometry;
@@ -97,10 +97,14 @@ pub fn upfirdn2d_vjp(g: &Tensor, how: &Upfirdn, input_hw: (usize, usize)) -> Res
 }
 
 fn apply(x: &Tensor, geometry: Geometry) -> Result<Tensor> {
-    match Form::of(&[x]) {
+    let form = match Form::of(&[x], &[]) {
+        Form::Kernel if !has_kernel(x, &geometry) => Form::without_kernel(&[x]),
+        form => form,
+    };
+    match form {
+        Form::Kernel => x.contiguous()?.apply_op1(Op { geometry }),
         Form::Widened => widened([x], |[x]| apply(x, geometry)),
-        Form::Kernel if has_kernel(x, &geometry) => x.contiguous()?.apply_op1(Op { geometry }),
-        _ => reference::apply(x, &geometry),
+        Form::Reference => reference::apply(x, &geometry),
     }
 }
 
@@ -136,9 +140,9 @@ impl CustomOp1 for Op {
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
         let (n, c, _, _) = layout.shape().dims4()?;
         let device = x.device();
-        let y = cuda::apply(device, &f32_view(self.name(), x, layout)?, n * c, &self.geometry)?;
+        let y = cuda::apply(device, Elements::of(self.name(), x, layout)?, n * c, &self.geometry)?;
         let [rows, columns] = &self.geometry.axes;
-        Ok(result(y, device, (n, c, rows.output, columns.output)))
+        Ok(y.result((n, c, rows.output, columns.output)))
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {

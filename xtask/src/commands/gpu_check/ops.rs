@@ -1,11 +1,13 @@
-//! Every operation and its gradients in float32 on the device, against the reference forms in float64 on the processor; random numbers bit for bit.
+//! Every operation and its gradients on the device: in float32 against the reference forms in float64 on the processor, in half precision against the same on the
+//! processor; random numbers bit for bit.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use stylegan_ops::random::Stream;
 use stylegan_ops::{
-    AffineWarps, BatchStatistics, ModulatedConv2d, Upfirdn, Window, adain, affine_warp, avg_pool2d,
-    batch_norm, batch_statistics, bias_act, blur, channel_dot, conv2d, conv2d_input_vjp,
-    conv2d_weight_vjp, downsample_box2d, flip_kernel, instance_norm, kernel_energy, leaky_relu,
+    AffineWarps, BatchStatistics, Blurred, ModulatedConv2d, ScaledActivation, StyledConv2d,
+    Upfirdn, Window, adain, affine_warp, allow_tf32, avg_pool2d, batch_norm, batch_statistics,
+    bias_act, blur, channel_dot, conv2d, conv2d_bias_act, conv2d_input_vjp, conv2d_weight_vjp,
+    downsample_box2d, flip_kernel, half_supported, instance_norm, kernel_energy, leaky_relu,
     leaky_relu_vjp, line_conv2d, linear, linear_input_vjp, linear_weight_vjp, max_pool2d,
     minibatch_stddev, minibatch_stddev_vjp, noise_bias_act, normalized_distance, pixel_norm,
     plane_means, prelu, scale_channels, tf32_allowed, upfirdn2d, upfirdn2d_vjp, upsample_nearest2d,
@@ -15,17 +17,24 @@ use stylegan_testkit::relative_error;
 use super::report::Report;
 use crate::failure::Failure;
 
-/// Relative errors that may be: of float32, and of products with factors rounded to TF32's 10 bits.
+/// Relative errors that may be: of float32; of products with factors rounded to TF32's 10 bits; of results and of what lies between the parts of an operation, rounded
+/// to bfloat16's 8 bits and to float16's 11.
 const FLOAT32: f64 = 1e-4;
 const TF32: f64 = 5e-3;
+/// Of a product whose result is activated: what lies near zero may come to lie on its other side, where the slope is another.
+const TF32_LAYER: f64 = 0.2;
+const BFLOAT16: f64 = 4e-2;
+const FLOAT16: f64 = 5e-3;
 
 /// An operation on tensors of the given shapes, whose gradients are taken with respect to all of them.
 struct Op {
     name: &'static str,
     shapes: &'static [&'static [usize]],
     run: fn(&[Tensor]) -> Result<Tensor>,
-    /// Whether it is made of products, which TF32 is allowed for.
-    products: bool,
+    /// The error that may be where TF32 is allowed.
+    tf32: f64,
+    /// Whether half precision is compared too.
+    halves: bool,
 }
 
 const fn op(
@@ -33,7 +42,7 @@ const fn op(
     shapes: &'static [&'static [usize]],
     run: fn(&[Tensor]) -> Result<Tensor>,
 ) -> Op {
-    Op { name, shapes, run, products: false }
+    Op { name, shapes, run, tf32: FLOAT32, halves: true }
 }
 
 const fn products(
@@ -41,7 +50,15 @@ const fn products(
     shapes: &'static [&'static [usize]],
     run: fn(&[Tensor]) -> Result<Tensor>,
 ) -> Op {
-    Op { name, shapes, run, products: true }
+    Op { tf32: TF32, ..op(name, shapes, run) }
+}
+
+const fn layer(
+    name: &'static str,
+    shapes: &'static [&'static [usize]],
+    run: fn(&[Tensor]) -> Result<Tensor>,
+) -> Op {
+    Op { tf32: TF32_LAYER, ..op(name, shapes, run) }
 }
 
 const SLOPE: f64 = 0.2;
@@ -59,12 +76,12 @@ const OPS: &[Op] = &[
     op("bias_act matrix", &[&[9, 13], &[13]], |a| bias_act(&a[0], &a[1], 0.01, Some(SLOPE))),
     op("bias_act linear", &[X, &[6]], |a| bias_act(&a[0], &a[1], 1.0, None)),
     op("noise_bias_act", &[X, &[6], &[6]], |a| {
-        let noise = noise(&a[0], &[4, 1, 5, 7])?;
-        noise_bias_act(&a[0], &noise, &a[1], &a[2], 0.5, SLOPE)
+        let maps = maps(&a[1], &[4, 1, 5, 7])?;
+        noise_bias_act(&a[0], &maps, &a[1], &a[2], 0.5, SLOPE)
     }),
     op("noise_bias_act one map", &[X, &[6], &[6]], |a| {
-        let noise = noise(&a[0], &[1, 1, 5, 7])?;
-        noise_bias_act(&a[0], &noise, &a[1], &a[2], 1.0, SLOPE)
+        let maps = maps(&a[1], &[1, 1, 5, 7])?;
+        noise_bias_act(&a[0], &maps, &a[1], &a[2], 1.0, SLOPE)
     }),
     op("instance_norm", &[X], |a| instance_norm(&a[0], 1e-8)),
     op("instance_norm large", &[LARGE], |a| instance_norm(&a[0], 1e-8)),
@@ -92,7 +109,8 @@ const OPS: &[Op] = &[
     op("downsample_box2d", &[&[4, 6, 6, 10]], |a| downsample_box2d(&a[0])),
     op("plane_means", &[X], |a| plane_means(&a[0])),
     op("prelu", &[X, &[6]], |a| prelu(&a[0], &a[1])),
-    op("max_pool2d", &[X], |a| max_pool2d(&a[0], Window::new(3, 2))),
+    // Halves are often equal, and then the largest of them is any.
+    Op { halves: false, ..op("max_pool2d", &[X], |a| max_pool2d(&a[0], Window::new(3, 2))) },
     op("avg_pool2d", &[X], |a| avg_pool2d(&a[0], Window::new(3, 1).padded(1))),
     op("batch_norm", &[X, &[6], &[6]], |a| {
         let BatchStatistics { mean, variance } = batch_statistics(&a[0].detach())?;
@@ -133,9 +151,47 @@ const OPS: &[Op] = &[
     products("modulated_conv2d up", &[X, &[5, 6, 3, 3], &[4, 6]], |a| modulated(a, true)),
     products("modulated_conv2d second order", &[X, &[5, 6, 3, 3], &[4, 6]], |a| {
         let (y, tape) = how(true).forward_with_vjp(&a[0], &a[1], &a[2])?;
-        tape.vjp(&noise(&a[0], y.dims())?)?.1.sqr()
+        tape.vjp(&maps(&y, y.dims())?)?.1.sqr()
+    }),
+    layer("modulated_conv2d activated", &[X, &[5, 6, 3, 3], &[4, 6], &[5], &[5]], |a| {
+        activated(a, true, Some(&maps(&a[2], &[1, 1, 10, 14])?))
+    }),
+    layer("modulated_conv2d without noise", &[X, &[5, 6, 3, 3], &[4, 6], &[5]], |a| {
+        activated(a, false, None)
+    }),
+    layer("conv2d_bias_act", &[X, &[5, 6, 3, 3], &[5]], |a| {
+        conv2d_bias_act(&a[0], &a[1], (1, 1), 0.7, &a[2], 0.5, Some(SLOPE))
+    }),
+    layer("conv2d_bias_act stride 2", &[&[2, 6, 8, 12], &[5, 6, 4, 4], &[5]], |a| {
+        conv2d_bias_act(&a[0], &a[1], (2, 1), 1.0, &a[2], 1.0, None)
+    }),
+    layer("styled_conv2d", &[X, &[5, 6, 3, 3], &[4, 10], &[5], &[5]], |a| {
+        styled(a, None, Some(&maps(&a[2], &[4, 1, 5, 7])?))
+    }),
+    layer("styled_conv2d without noise", &[X, &[5, 6, 3, 3], &[4, 10], &[5]], |a| {
+        styled(a, None, None)
+    }),
+    layer("styled_conv2d up", &[X, &[6, 5, 4, 4], &[4, 10], &[5], &[5]], |a| {
+        styled(a, Some(Blurred(false)), Some(&maps(&a[2], &[1, 1, 10, 14])?))
+    }),
+    layer("styled_conv2d up, blurred", &[X, &[6, 5, 4, 4], &[4, 10], &[5], &[5]], |a| {
+        styled(a, Some(Blurred(true)), Some(&maps(&a[2], &[1, 1, 10, 14])?))
     }),
 ];
+
+/// A layer of StyleGAN2: x, weight, style, bias and, with noise, its weights.
+fn activated(a: &[Tensor], up: bool, maps: Option<&Tensor>) -> Result<Tensor> {
+    let noise = maps.map(|maps| (maps, &a[4]));
+    let activation = ScaledActivation { noise, bias: &a[3], bias_scale: 1.4, slope: SLOPE };
+    Ok(how(up).forward_activated(&a[0], &a[1], &a[2], &activation)?.0)
+}
+
+/// A layer of x, weight, style, bias and, with noise, its weights.
+fn styled(a: &[Tensor], up: Option<Blurred>, maps: Option<&Tensor>) -> Result<Tensor> {
+    let noise = maps.map(|maps| (maps, &a[4]));
+    let layer = StyledConv2d { up, scale: 0.3, noise, bias: &a[3], slope: SLOPE, eps: 1e-8 };
+    layer.forward(&a[0], &a[1], &a[2])
+}
 
 fn how(up: bool) -> ModulatedConv2d {
     ModulatedConv2d { up, demodulate: true, scale: 0.3, gain: 1.4 }
@@ -146,7 +202,7 @@ fn modulated(a: &[Tensor], up: bool) -> Result<Tensor> {
 }
 
 /// Numbers that no gradient is asked for, of the type and on the device of `like`.
-fn noise(like: &Tensor, shape: &[usize]) -> Result<Tensor> {
+fn maps(like: &Tensor, shape: &[usize]) -> Result<Tensor> {
     Stream::new(3, 0, 0)
         .normal(shape, &Device::Cpu)?
         .to_dtype(like.dtype())?
@@ -159,21 +215,67 @@ fn noise(like: &Tensor, shape: &[usize]) -> Result<Tensor> {
 ///
 /// When an operation cannot be computed at all.
 pub fn check(device: &Device, report: &mut Report) -> std::result::Result<(), Failure> {
-    for (number, op) in OPS.iter().enumerate() {
-        let inputs = inputs(op, number as u64)?;
-        let got = evaluate(op, &inputs, DType::F32, device)?;
-        let expected = evaluate(op, &inputs, DType::F64, &Device::Cpu)?;
-        let tolerance = if op.products && tf32_allowed() { TF32 } else { FLOAT32 };
-        for (place, (got, expected)) in got.iter().zip(&expected).enumerate() {
-            let what = match place {
-                0 => op.name.to_owned(),
-                _ => format!("{}, gradient {}", op.name, place - 1),
-            };
-            report.compare(&what, relative_error(got, expected), tolerance);
+    in_float32(|_| true, "", device, report)?;
+    if device.is_cuda() && !tf32_allowed() {
+        allow_tf32(true);
+        let checked = in_float32(|op| op.tf32 > FLOAT32, " with TF32", device, report);
+        allow_tf32(false);
+        checked?;
+    }
+    for dtype in [DType::BF16, DType::F16] {
+        match half_supported(device, dtype) {
+            Ok(()) => in_half(dtype, device, report)?,
+            Err(error) => report.note(&format!("nothing in {}: {error}", dtype.as_str())),
         }
     }
     random(device, report)?;
     Ok(())
+}
+
+/// Against float64 on the processor.
+fn in_float32(
+    which: fn(&Op) -> bool,
+    how: &str,
+    device: &Device,
+    report: &mut Report,
+) -> Result<()> {
+    for (number, op) in OPS.iter().enumerate().filter(|(_, op)| which(op)) {
+        let inputs = inputs(op, number as u64)?;
+        let got = evaluate(op, &inputs, DType::F32, device)?;
+        let expected = evaluate(op, &inputs, DType::F64, &Device::Cpu)?;
+        let tolerance = if tf32_allowed() { op.tf32 } else { FLOAT32 };
+        compare(&format!("{}{how}", op.name), &got, &expected, tolerance, report);
+    }
+    Ok(())
+}
+
+/// Against the same on the processor.
+fn in_half(dtype: DType, device: &Device, report: &mut Report) -> Result<()> {
+    let tolerance = if dtype == DType::BF16 { BFLOAT16 } else { FLOAT16 };
+    for (number, op) in OPS.iter().enumerate().filter(|(_, op)| op.halves) {
+        let inputs = inputs(op, number as u64)?;
+        let got = evaluate(op, &inputs, dtype, device)?;
+        let expected = evaluate(op, &inputs, dtype, &Device::Cpu)?;
+        let name = format!("{} in {}", op.name, dtype.as_str());
+        compare(&name, &got, &expected, tolerance, report);
+    }
+    Ok(())
+}
+
+/// Lines for a result and its gradients.
+fn compare(name: &str, got: &[Tensor], expected: &[Tensor], tolerance: f64, report: &mut Report) {
+    for (place, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let what = match place {
+            0 => name.to_owned(),
+            _ => format!("{name}, gradient {}", place - 1),
+        };
+        let error = if got.dtype() == expected.dtype() || expected.dtype() == DType::F64 {
+            relative_error(got, expected)
+        } else {
+            f64::INFINITY
+        };
+        report.compare(&what, error, tolerance);
+    }
 }
 
 fn inputs(op: &Op, number: u64) -> Result<Vec<Tensor>> {
@@ -182,16 +284,18 @@ fn inputs(op: &Op, number: u64) -> Result<Vec<Tensor>> {
     shapes.map(|(place, shape)| stream(place).normal(*shape, &Device::Cpu)).collect()
 }
 
-/// The result, and its gradients for a fixed cotangent.
+/// The result, and its gradients for a fixed cotangent. What has other dimensions than the first argument is a parameter of channels, and never a half.
 fn evaluate(op: &Op, inputs: &[Tensor], dtype: DType, device: &Device) -> Result<Vec<Tensor>> {
-    let vars = inputs
-        .iter()
-        .map(|x| Var::from_tensor(&x.to_dtype(dtype)?.to_device(device)?))
-        .collect::<Result<Vec<_>>>()?;
+    let parameters = if dtype == DType::F64 { dtype } else { DType::F32 };
+    let input = |x: &Tensor| {
+        let dtype = if x.rank() == inputs[0].rank() { dtype } else { parameters };
+        Var::from_tensor(&x.to_dtype(dtype)?.to_device(device)?)
+    };
+    let vars = inputs.iter().map(input).collect::<Result<Vec<_>>>()?;
     let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
     let y = (op.run)(&tensors)?;
     let cotangent = Stream::new(2, 0, 0).normal(y.shape().clone(), &Device::Cpu)?;
-    let cotangent = cotangent.to_dtype(dtype)?.to_device(device)?;
+    let cotangent = cotangent.to_dtype(y.dtype())?.to_device(device)?;
     let gradients = (&y * cotangent)?.sum_all()?.backward()?;
     let mut all = vec![y];
     for var in &vars {
