@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use stylegan_ops::{ModulatedConv2d, ModulatedConv2dTape};
+use stylegan_ops::{ModulatedConv2d, ModulatedConv2dTape, ScaledActivation};
 
 use crate::{Bias, Equalized, EqualizedLinear, Pullback};
 
@@ -45,8 +45,32 @@ impl ModulatedConv {
 
     /// `x` `[N, in, H, W]` and `w` `[N, w_dim]` to `[N, out, H, W]`, or twice that size, and the way back.
     pub fn forward_with_vjp(&self, x: &Tensor, w: &Tensor) -> Result<(Tensor, ModulatedConvTape)> {
+        self.styled(w, |style| self.how.forward_with_vjp(x, &self.weight, style))
+    }
+
+    /// As [`Self::forward_with_vjp`], with noise, bias and leaky ReLU behind it. The way back begins before them.
+    pub fn forward_activated(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        activation: &ScaledActivation<'_>,
+    ) -> Result<(Tensor, ModulatedConvTape)> {
+        self.styled(w, |style| self.how.forward_activated(x, &self.weight, style, activation))
+    }
+
+    /// Height and width of the result.
+    pub fn output_size(&self, (h, w): (usize, usize)) -> (usize, usize) {
+        if self.how.up { (2 * h, 2 * w) } else { (h, w) }
+    }
+
+    /// `convolve` with the style of `w`.
+    fn styled(
+        &self,
+        w: &Tensor,
+        convolve: impl FnOnce(&Tensor) -> Result<(Tensor, ModulatedConv2dTape)>,
+    ) -> Result<(Tensor, ModulatedConvTape)> {
         let (style, style_vjp) = self.style.forward_with_vjp(w)?;
-        let (y, conv) = self.how.forward_with_vjp(x, &self.weight, &style)?;
+        let (y, conv) = convolve(&style)?;
         Ok((y, ModulatedConvTape { conv, style: style_vjp }))
     }
 }

@@ -5,7 +5,7 @@ use std::f64::consts::SQRT_2;
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use stylegan_layers::{LEAKY_SLOPE, ModulatedConv, ModulatedConvTape};
-use stylegan_ops as ops;
+use stylegan_ops::{self as ops, ScaledActivation};
 
 use crate::{Noise, SynthesisConfig};
 
@@ -77,26 +77,33 @@ impl Layer {
         ws: &Tensor,
         noise: &Noise,
     ) -> Result<(Tensor, LayerTape)> {
-        let (y, conv) = self.conv.forward_with_vjp(x, &style(ws, self.index)?)?;
-        let output = self.activate(&y, noise)?;
+        let (n, _, h, w) = x.dims4()?;
+        let (h, w) = self.conv.output_size((h, w));
+        let maps = match &self.noise {
+            Some(input) => noise.maps(&input.constant, self.index, (n, h, w))?.zip(Some(input)),
+            None => None,
+        };
+        let noise = match maps {
+            Some((maps, input)) => Some((maps, self.strengths(input)?)),
+            None => None,
+        };
+        let activation = ScaledActivation {
+            noise: noise.as_ref().map(|(maps, strengths)| (maps, strengths)),
+            bias: &self.bias,
+            bias_scale: self.gain,
+            slope: LEAKY_SLOPE,
+        };
+        let style = style(ws, self.index)?;
+        let (output, conv) = self.conv.forward_activated(x, &style, &activation)?;
         // The mask is piecewise constant: nothing flows through it.
         let tape = LayerTape { conv, output: output.detach() };
         Ok((output, tape))
     }
 
-    /// Noise, bias, leaky ReLU.
-    fn activate(&self, x: &Tensor, noise: &Noise) -> Result<Tensor> {
-        let (n, c, h, w) = x.dims4()?;
-        let maps = match &self.noise {
-            Some(input) => noise.maps(&input.constant, self.index, (n, h, w))?.zip(Some(input)),
-            None => None,
-        };
-        let Some((maps, input)) = maps else {
-            return ops::bias_act(x, &self.bias, self.gain, Some(LEAKY_SLOPE));
-        };
+    /// The noise's weight for each channel.
+    fn strengths(&self, input: &NoiseInput) -> Result<Tensor> {
         let strength = input.strength.affine(self.gain, 0.0)?.reshape(1)?;
-        let strengths = strength.broadcast_as(c)?.contiguous()?;
-        ops::noise_bias_act(x, &maps, &strengths, &self.bias, self.gain, LEAKY_SLOPE)
+        strength.broadcast_as(self.bias.dim(0)?)?.contiguous()
     }
 }
 
