@@ -91,5 +91,7 @@ fn curve(steps: usize, device: &Device, folder: &Path) -> Result<Curve, Failure>
         }
     };
     training.run(&mut watch, &stop).or_user()?;
+    // A GPU's losses are read a step late, and by then it has taken one more.
+    curve.truncate(steps);
     Ok(curve)
 }
