@@ -13,6 +13,7 @@ pages! {
     Augment: "../crates/stylegan-augment/README.md",
     Checkpoint: "../crates/stylegan-checkpoint/README.md",
     Discriminator: "../crates/stylegan-discriminator/README.md",
+    Distributed: "../crates/stylegan-distributed/README.md",
     Facade: "../crates/stylegan/README.md",
     Features: "../crates/stylegan-features/README.md",
     Layers: "../crates/stylegan-layers/README.md",

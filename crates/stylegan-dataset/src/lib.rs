@@ -20,7 +20,7 @@ pub use dataset::{Dataset, Image, Progress, Sample, silent};
 pub use downscale::box_downscale;
 pub use error::DatasetError;
 pub use faces::{Attribute, Attributes, Face, Faces, FacesConfig};
-pub use loader::{Batch, Loader, LoaderConfig};
+pub use loader::{Batch, Loader, LoaderConfig, Share};
 pub use native::{Native, NativeSet};
 pub use open::{OpenOptions, open};
 pub use picture::{Crop, Filter, Pixels};

@@ -2,6 +2,7 @@
 
 mod batch;
 mod order;
+mod share;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -12,9 +13,11 @@ use stylegan_ops::random::Stream;
 
 pub use batch::Batch;
 pub use order::Order;
+pub use share::Share;
 
 use crate::dataset::Dataset;
 use crate::error::DatasetError;
+use share::Sequence;
 use worker::Pool;
 
 /// Purpose of the stream that decides what is mirrored.
@@ -32,11 +35,13 @@ pub struct LoaderConfig {
     pub workers: usize,
     /// How many pictures may be ahead, finished or in work: the bound on memory; 256 by default.
     pub prefetch: usize,
+    /// The part of every batch that is delivered, where several loaders share them; all of it by default.
+    pub share: Share,
 }
 
 impl Default for LoaderConfig {
     fn default() -> Self {
-        Self { seed: 0, mirror: false, workers: 2, prefetch: 256 }
+        Self { seed: 0, mirror: false, workers: 2, prefetch: 256, share: Share::default() }
     }
 }
 
@@ -64,6 +69,10 @@ pub struct Loader {
     pool: Option<Pool>,
     position: u64,
     level: usize,
+    /// What the threads prepare.
+    sequence: Sequence,
+    /// Pictures of the last batch, of which this is a share.
+    batch: usize,
 }
 
 impl Loader {
@@ -76,18 +85,25 @@ impl Loader {
             return Err(DatasetError::NoImages);
         }
         let order = Order::new(config.seed, dataset.len());
-        Ok(Self { dataset, config, order, pool: None, position: 0, level: 0 })
+        let sequence = config.share.sequence(0, 1);
+        Ok(Self { dataset, config, order, pool: None, position: 0, level: 0, sequence, batch: 1 })
     }
 
     /// Goes to a position: how many pictures count as delivered.
     pub fn seek(&mut self, position: u64) {
         self.position = position;
+        self.restart();
+    }
+
+    /// What the threads have ready is not what comes next.
+    fn restart(&mut self) {
+        self.sequence = self.config.share.sequence(self.position, self.batch);
         if let Some(pool) = &self.pool {
-            pool.restart(position, self.level);
+            pool.restart(self.sequence, self.level);
         }
     }
 
-    /// How many pictures have been delivered, counted from position 0.
+    /// How many pictures have been delivered, by all loaders that share them, counted from position 0.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -97,7 +113,7 @@ impl Loader {
         &self.dataset
     }
 
-    /// The next `n` pictures at full resolution. The number may differ from call to call.
+    /// The next `n` pictures at full resolution, or this loader's share of them. The number may differ from call to call.
     ///
     /// # Errors
     /// If a picture cannot be read; the error names it. The position stays, so that another call
@@ -114,15 +130,16 @@ impl Loader {
     /// As [`Loader::next_batch`].
     pub fn next_batch_at(&mut self, n: usize, level: usize) -> Result<Batch, DatasetError> {
         let level = level.min(self.dataset.levels().saturating_sub(1));
-        if level != self.level {
-            // What the threads have ready is of another size.
-            self.level = level;
-            if let Some(pool) = &self.pool {
-                pool.restart(self.position, level);
-            }
+        // With another size of batches, other pictures of what follows are this loader's share.
+        let share = self.config.share;
+        if level != self.level || (share.of > 1 && n != self.batch) {
+            (self.level, self.batch) = (level, n);
+            self.restart();
         }
-        let mut batch = Batch::empty(self.dataset.as_ref(), self.position, n, level);
-        let filled = self.fill(&mut batch, n);
+        let own = share.range(n);
+        let first = self.position + own.start as u64;
+        let mut batch = Batch::empty(self.dataset.as_ref(), first, own.len(), level);
+        let filled = self.fill(&mut batch, first, own.len());
         match filled {
             Ok(()) => {
                 self.position += n as u64;
@@ -132,13 +149,14 @@ impl Loader {
                 // The threads end here and start again with the next batch: had they gone on, they
                 // could have met the same error again before the caller mended its cause.
                 self.pool = None;
+                self.restart();
                 Err(error)
             }
         }
     }
 
-    fn fill(&mut self, batch: &mut Batch, n: usize) -> Result<(), DatasetError> {
-        for position in (self.position..).take(n) {
+    fn fill(&mut self, batch: &mut Batch, first: u64, n: usize) -> Result<(), DatasetError> {
+        for position in (first..).take(n) {
             let index = self.order.index(position);
             let sample = match self.pool()? {
                 Some(pool) => pool.take()?,
@@ -154,7 +172,7 @@ impl Loader {
         if self.pool.is_none() && self.config.workers > 0 {
             let LoaderConfig { workers, prefetch, .. } = self.config;
             let dataset = Arc::clone(&self.dataset);
-            let from = (self.position, self.level);
+            let from = (self.sequence, self.level);
             self.pool = Some(Pool::start(dataset, self.order, workers, prefetch, from)?);
         }
         Ok(self.pool.as_ref())

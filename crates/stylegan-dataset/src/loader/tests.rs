@@ -63,9 +63,12 @@ impl Dataset for Numbers {
     }
 }
 
+fn loader_config(workers: usize) -> LoaderConfig {
+    LoaderConfig { seed: 5, mirror: true, workers, prefetch: 7, ..LoaderConfig::default() }
+}
+
 fn loader(data: Arc<Numbers>, workers: usize) -> Loader {
-    let config = LoaderConfig { seed: 5, mirror: true, workers, prefetch: 7 };
-    Loader::new(data, config).unwrap()
+    Loader::new(data, loader_config(workers)).unwrap()
 }
 
 proptest! {
@@ -76,6 +79,43 @@ proptest! {
         let seen: HashSet<usize> = (start..start + len as u64).map(|p| order.index(p)).collect();
         prop_assert_eq!(seen.len(), len);
         prop_assert!(seen.iter().all(|&index| index < len));
+    }
+
+    #[test]
+    fn loaders_share_batches_of_any_sizes(
+        len in 1usize..40,
+        of in 1usize..5,
+        sizes in proptest::collection::vec(0usize..20, 1..8),
+        skip in 0u64..60,
+        workers in 0usize..3,
+    ) {
+        let mut whole = loader(Arc::new(Numbers::new(len)), 0);
+        whole.seek(skip);
+        let mut shares: Vec<Loader> = (0..of)
+            .map(|index| {
+                let share = Share { index, of };
+                let config = LoaderConfig { share, ..loader_config(workers) };
+                Loader::new(Arc::new(Numbers::new(len)), config).unwrap()
+            })
+            .collect();
+        for share in &mut shares {
+            share.next_batch(5).unwrap();
+            share.seek(skip);
+        }
+        for n in sizes {
+            let all = whole.next_batch(n).unwrap();
+            let mut joined = Batch::empty(shares[0].dataset().as_ref(), all.position, n, 0);
+            for share in &mut shares {
+                let batch = share.next_batch(n).unwrap();
+                prop_assert_eq!(batch.position, all.position + joined.n as u64);
+                joined.n += batch.n;
+                joined.images.extend(batch.images);
+                joined.labels.extend(batch.labels);
+                joined.indices.extend(batch.indices);
+                joined.mirrored.extend(batch.mirrored);
+            }
+            prop_assert_eq!(joined, all);
+        }
     }
 
     #[test]

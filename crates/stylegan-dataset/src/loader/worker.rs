@@ -6,14 +6,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::order::Order;
+use super::share::Sequence;
 use crate::dataset::{Dataset, Sample};
 use crate::error::DatasetError;
 
 type Outcome = Result<Sample, DatasetError>;
 
-/// A window of positions: those in work and those finished but not yet delivered.
+/// A window of pictures: those in work and those finished but not yet delivered.
 struct Window {
-    /// Position of the first slot.
+    /// Which positions are delivered.
+    sequence: Sequence,
+    /// Number in the sequence of the first slot.
     base: u64,
     /// Level of resolution of the pictures.
     level: usize,
@@ -52,10 +55,10 @@ impl Pool {
         order: Order,
         workers: usize,
         prefetch: usize,
-        (position, level): (u64, usize),
+        (sequence, level): (Sequence, usize),
     ) -> Result<Self, DatasetError> {
         let slots = VecDeque::new();
-        let window = Window { base: position, level, slots, generation: 0, closing: false };
+        let window = Window { sequence, base: 0, level, slots, generation: 0, closing: false };
         let shared = Arc::new(Shared {
             window: Mutex::new(window),
             room: Condvar::new(),
@@ -69,7 +72,7 @@ impl Pool {
                 .name(format!("loader-{number}"))
                 .spawn(move || work(&shared, dataset.as_ref(), order))
                 .map_err(|error| DatasetError::Worker {
-                    index: order.index(position),
+                    index: order.index(sequence.position(0)),
                     reason: format!("it could not be started: {error}"),
                 })?;
             pool.threads.push(thread);
@@ -77,7 +80,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The sample of the next position, as soon as it is there.
+    /// The next sample of the sequence, as soon as it is there.
     pub(super) fn take(&self) -> Outcome {
         let mut window = self.shared.lock();
         loop {
@@ -93,11 +96,12 @@ impl Pool {
         }
     }
 
-    /// Forgets what is ahead and goes on from another position, at a level of resolution.
-    pub(super) fn restart(&self, position: u64, level: usize) {
+    /// Forgets what is ahead and goes on with another sequence, at a level of resolution.
+    pub(super) fn restart(&self, sequence: Sequence, level: usize) {
         let mut window = self.shared.lock();
         window.slots.clear();
-        window.base = position;
+        window.sequence = sequence;
+        window.base = 0;
         window.level = level;
         window.generation += 1;
         drop(window);
@@ -124,11 +128,11 @@ fn work(shared: &Shared, dataset: &dyn Dataset, order: Order) {
             continue;
         }
         let (generation, level) = (window.generation, window.level);
-        let position = window.base + window.slots.len() as u64;
+        let number = window.base + window.slots.len() as u64;
+        let index = order.index(window.sequence.position(number));
         window.slots.push_back(None);
         drop(window);
 
-        let index = order.index(position);
         let outcome = catch_unwind(AssertUnwindSafe(|| dataset.get_at(index, level)))
             .unwrap_or_else(|_| {
                 let reason = String::from("preparing it ended in a panic");
@@ -137,7 +141,7 @@ fn work(shared: &Shared, dataset: &dyn Dataset, order: Order) {
 
         window = shared.lock();
         if window.generation == generation {
-            let ahead = (position - window.base) as usize;
+            let ahead = (number - window.base) as usize;
             if let Some(slot) = window.slots.get_mut(ahead) {
                 *slot = Some(outcome);
             }
