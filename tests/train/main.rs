@@ -8,6 +8,7 @@ mod labels;
 mod measuring;
 mod parts;
 mod psp;
+mod ranks;
 mod resume;
 mod small;
 mod stylegan2;

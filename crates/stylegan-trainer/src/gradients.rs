@@ -17,6 +17,16 @@ impl FromIterator<(String, Tensor)> for Gradients {
     }
 }
 
+impl IntoIterator for Gradients {
+    type Item = (String, Tensor);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Tensor>;
+
+    /// In the order of the parameters' names.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl Gradients {
     /// Picks the gradients of `parameters` out of what a backward pass computed.
     pub fn of(parameters: &Parameters, mut store: GradStore) -> Self {

@@ -62,7 +62,8 @@ impl RunDirError {
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
-    _lock: File,
+    /// None where another rank of the same run has it.
+    _lock: Option<File>,
 }
 
 impl RunDir {
@@ -105,6 +106,11 @@ impl RunDir {
         }
     }
 
+    /// The directory of a run that the first of several ranks has locked: this one reads there, and writes nothing.
+    pub fn followed(path: &Path) -> Self {
+        Self { path: path.to_owned(), _lock: None }
+    }
+
     fn lock(path: PathBuf) -> Result<Self, RunDirError> {
         let file = path.join(".lock");
         let lock = OpenOptions::new()
@@ -114,7 +120,7 @@ impl RunDir {
             .open(&file)
             .map_err(RunDirError::io("open", &file))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(RunDirError::Locked { path }),
             Err(TryLockError::Error(error)) => Err(RunDirError::io("lock", &file)(error)),
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use stylegan_checkpoint::CheckpointError;
 use stylegan_dataset::DatasetError;
+use stylegan_distributed::DistributedError;
 
 use crate::run_dir::RunDirError;
 
@@ -20,6 +21,9 @@ pub enum RunError {
     /// A file of tensors.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The other ranks.
+    #[error(transparent)]
+    Ranks(#[from] DistributedError),
     /// A computation.
     #[error("a computation failed")]
     Compute(#[from] candle_core::Error),

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use stylegan::Labels;
-use stylegan_dataset::{Dataset, Loader, LoaderConfig};
+use stylegan_dataset::{Dataset, Loader, LoaderConfig, Share};
+use stylegan_distributed::Group;
 use stylegan_ops::gpu_memory;
 use stylegan_progressive::{Schedule, State};
 
@@ -22,6 +23,7 @@ use crate::run_dir::RunDir;
 
 mod error;
 mod figures;
+mod found;
 mod iteration;
 mod labels;
 mod lazy;
@@ -30,6 +32,7 @@ mod parts;
 mod pending;
 mod pictures;
 mod position;
+mod ranks;
 mod recorder;
 mod snapshot;
 mod transfer;
@@ -66,6 +69,11 @@ pub struct Training {
     resumed_from: Option<u64>,
     warnings: Vec<String>,
     device: Device,
+    group: Group,
+    /// Whether this rank was asked to stop.
+    asked_to_stop: bool,
+    /// Whether any rank was, which all learn with the numbers of a step.
+    stops: bool,
 }
 
 /// Whether the loop goes on.
@@ -86,10 +94,28 @@ impl Training {
         run: RunDir,
         device: &Device,
     ) -> Result<Self, TrainError> {
+        Self::among(Group::solo(), config, dataset, run, device)
+    }
+
+    /// As [`Self::new`], among several ranks that compute shares of every batch. All of them begin with the same configuration and images; the first one's
+    /// `run` is locked, the others' are [`RunDir::followed`].
+    ///
+    /// What is computed is what one rank would compute in parts of those sizes. The first rank alone writes and tells its observer.
+    ///
+    /// # Errors
+    /// As [`Self::new`], batches that the ranks cannot share evenly, and ranks that do not begin alike.
+    pub fn among(
+        group: Group,
+        config: TrainConfig,
+        dataset: Arc<dyn Dataset>,
+        run: RunDir,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
         config.validate()?;
+        config.validate_ranks(group.size())?;
         check_images(&config, dataset.as_ref())?;
         let label_dim = labels::label_dim(&config, dataset.as_ref())?;
-        let workload = Workload::new(&config, label_dim)?;
+        let workload = Workload::new(&config.of_one_rank(group.size()), label_dim)?;
         if let Some((free, _)) = gpu_memory(device)
             && let Some(misfit) = workload.misfit(free)
         {
@@ -110,6 +136,7 @@ impl Training {
             seed: config.run.seed,
             mirror: config.data.mirror,
             workers: config.data.workers,
+            share: Share { index: group.rank(), of: group.size() },
             ..LoaderConfig::default()
         };
         let mut training = Self {
@@ -129,17 +156,22 @@ impl Training {
             measurements: Measurements::default(),
             resumed_from: None,
             device: device.clone(),
+            asked_to_stop: false,
+            stops: false,
+            group,
             config,
             run,
         };
-        if training.run.is_begun() {
+        if training.first_says(training.run.is_begun())? {
             training.resume()?;
         }
         // Also on resume: settings that may change between sessions (the total, say) are those of
         // the last one.
-        training.run.write_config(&training.config.to_toml()?)?;
+        if training.group.is_first() {
+            training.run.write_config(&training.config.to_toml()?)?;
+        }
         training.loader.seek(training.position.images);
-        training.recorder.open(&training.run, training.position.images, &training.config)?;
+        training.open_recorder()?;
         Ok(training)
     }
 
@@ -169,7 +201,9 @@ impl Training {
         let total = self.config.total_images();
         let mut stopped = false;
         while self.position.images < total {
-            if stop.load(Ordering::Relaxed) {
+            self.asked_to_stop = stop.load(Ordering::Relaxed);
+            // Alone, at once; several ranks stop after the same step.
+            if self.stops || (self.asked_to_stop && self.group.is_solo()) {
                 stopped = true;
                 break;
             }
@@ -201,13 +235,19 @@ impl Training {
 
     /// Announces the run and shows what it begins with.
     fn begin(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        self.agree()?;
+        if !self.group.is_first() {
+            return Ok(());
+        }
         let machine = Machine::measure(&self.device)?;
+        let mut estimate = self.workload.estimate(Some(&machine));
+        estimate.time = estimate.time.map(|time| time / self.group.size() as u32);
         let started = Started {
             run: self.run.path().to_owned(),
             resumed_from: self.resumed_from,
             total: self.config.total_images(),
             dataset: self.loader.dataset().describe(),
-            estimate: self.workload.estimate(Some(&machine)),
+            estimate,
         };
         self.tell(observer, Event::Started(started))?;
         for warning in std::mem::take(&mut self.warnings) {
@@ -258,6 +298,7 @@ impl Training {
         if !self.settle(0, session, observer)? {
             return Ok(Flow::Continue);
         }
+        self.agree()?;
         self.position.tick += 1;
         let before = std::mem::replace(&mut self.position.tick_start, self.position.images);
         self.position.rollbacks_in_a_row = 0;
@@ -285,13 +326,20 @@ impl Training {
         Ok(Flow::Continue)
     }
 
+    /// The first rank writes.
     fn snapshot_or_error(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        if !self.group.is_first() {
+            return Ok(());
+        }
         let path = self.write_snapshot()?;
         self.tell(observer, Event::Snapshot { path, images: self.position.images })
     }
 
-    /// Tells the observer, and the log what it would show.
+    /// Tells the observer, and the log what it would show; the first rank speaks for all.
     fn tell(&self, observer: &mut dyn Observer, event: Event) -> Result<(), TrainError> {
+        if !self.group.is_first() {
+            return Ok(());
+        }
         observer.notice(&event);
         let time = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
         // A log that cannot be written must not end a run that otherwise can go on.

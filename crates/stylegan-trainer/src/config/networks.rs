@@ -109,6 +109,16 @@ impl TrainConfig {
         in_parts(minibatch, self.schedule.part_at.get_or(resolution, self.schedule.part))
     }
 
+    /// The configuration of what one of several ranks computes: its shares of the batches.
+    pub(crate) fn of_one_rank(&self, ranks: usize) -> Self {
+        let mut own = self.clone();
+        own.schedule.minibatch /= ranks;
+        for (resolution, minibatch) in self.schedule.minibatch_at.iter() {
+            own.schedule.minibatch_at.insert(resolution, minibatch / ranks);
+        }
+        own
+    }
+
     /// The number of images in a part that is no multiple of the groups of the minibatch standard deviation, if there is one.
     pub(crate) fn part_without_groups(&self, parts: &[usize]) -> Option<usize> {
         let broken = |part: &usize| {

@@ -140,6 +140,31 @@ impl TrainConfig {
         }
         Ok(())
     }
+
+    /// Checks that so many ranks can share every batch of the schedule evenly.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`], which names `schedule.minibatch`.
+    pub fn validate_ranks(&self, ranks: usize) -> Result<(), ConfigError> {
+        let invalid = |problem| Err(invalid("schedule.minibatch", problem));
+        for (_, state) in self.schedule()?.phases() {
+            let (minibatch, resolution) = (state.minibatch, state.resolution);
+            if !minibatch.is_multiple_of(ranks) {
+                return invalid(format!(
+                    "gives {minibatch} images a batch at {resolution}, which {ranks} ranks cannot share evenly"
+                ));
+            }
+            if let Some(part) = self.part_without_groups(&self.parts(resolution, minibatch / ranks))
+            {
+                return invalid(format!(
+                    "gives each of {ranks} ranks {part} images at a time at {resolution}, which is no multiple of \
+                     discriminator.mbstd_group_size {}",
+                    self.discriminator.mbstd_group_size.min(part)
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn invalid(key: &'static str, problem: String) -> ConfigError {

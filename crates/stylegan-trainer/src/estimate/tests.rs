@@ -116,6 +116,16 @@ fn the_time_that_remains_knows_what_is_to_come() {
 }
 
 #[test]
+fn a_rank_keeps_the_activations_of_its_share() {
+    let settings = ["schedule.minibatch=16", "schedule.minibatch_at={}", "schedule.part=0"];
+    let whole = workload(&settings);
+    let shared = Workload::new(&whole.config.of_one_rank(2), 0).unwrap();
+    let half = workload(&["schedule.minibatch=8", settings[1], settings[2]]);
+    assert_eq!(shared.estimate(None), half.estimate(None));
+    assert!(shared.estimate(None).bytes() < whole.estimate(None).bytes());
+}
+
+#[test]
 fn what_does_not_fit_names_the_parts_that_do() {
     let settings = ["network.resolution=64", "schedule.minibatch=32", "schedule.part=0"];
     let workload = workload(&settings);

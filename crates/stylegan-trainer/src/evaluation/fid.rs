@@ -1,11 +1,15 @@
 //! Distances of Inception features as metrics of snapshots.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use candle_core::{Device, Tensor};
 use stylegan_dataset::Dataset;
+use stylegan_distributed::Group;
 use stylegan_metrics::{
-    Compared, Divisor, Extraction, Extractor, Features, MetricError, MetricResult, Watch, extract,
+    Compared, Divisor, Extraction, Extractor, Features, ImageSource, MetricError, MetricResult,
+    Watch, extract,
 };
 
 use super::{Generated, Pictures, Subject};
@@ -38,6 +42,8 @@ pub struct FidMetric {
     pub cache: Option<PathBuf>,
     /// Those features, once they are there.
     pub real: Option<Features>,
+    /// The device that ranks add up on.
+    pub device: Device,
 }
 
 /// Images that the network looks at together.
@@ -56,19 +62,71 @@ impl SnapshotMetric for FidMetric {
         subject: &Subject<'_>,
         watch: &dyn Watch,
     ) -> Result<MetricResult, MetricError> {
-        let how = Extraction { count: self.samples, batch: BATCH, quantise: true, mirror: false };
+        self.compare(self.generated(&Group::solo(), subject, watch)?, watch)
+    }
+
+    /// Every rank generates a share of the images and looks at them; the first looks at the training images and compares.
+    fn measure_among(
+        &mut self,
+        group: &Group,
+        subject: &Subject<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Option<MetricResult>, MetricError> {
+        let generated = self.generated(group, subject, watch)?;
+        if group.is_first() { self.compare(generated, watch).map(Some) } else { Ok(None) }
+    }
+}
+
+impl FidMetric {
+    fn extraction(&self) -> Extraction {
+        Extraction { count: self.samples, batch: BATCH, quantise: true, mirror: false }
+    }
+
+    /// The features of generated images, of which every rank makes a share: whole batches, so that they are those that one rank would make.
+    fn generated(
+        &self,
+        group: &Group,
+        subject: &Subject<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Features, MetricError> {
+        let batches = group.share(self.samples.div_ceil(BATCH));
+        let (start, end) = (batches.start * BATCH, (batches.end * BATCH).min(self.samples));
+        let (seed, lod) = (self.seed, subject.lod);
+        let images = Generated::new(subject.generator, subject.identity, seed, 1.0, lod);
+        let mut images = Section { images, start };
+        let how = Extraction { count: end.saturating_sub(start), ..self.extraction() };
+        let own = extract(&mut images, &*self.network, how, None, watch);
+        if group.is_solo() {
+            return own;
+        }
+        // All or none: who did not get through would be waited for.
+        if group.any(own.is_err(), &self.device).map_err(candle_core::Error::wrap)? {
+            let another =
+                || MetricError::Settings("another rank could not generate its share".into());
+            return Err(own.err().unwrap_or_else(another));
+        }
+        let (own, dims) = (own?, self.network.dims());
+        let rows =
+            Tensor::from_slice(&own.block(0..own.count())?, (own.count(), dims), &Device::Cpu)?;
+        let rows = group.gather(&rows.to_device(&self.device)?, start, self.samples);
+        let rows = rows.map_err(candle_core::Error::wrap)?;
+        Features::from_tensor(&rows)
+    }
+
+    fn compare(
+        &mut self,
+        generated: Features,
+        watch: &dyn Watch,
+    ) -> Result<MetricResult, MetricError> {
         let network = &*self.network;
         let real = match self.real.take() {
             Some(real) => real,
             None => {
                 let mut pictures = Pictures::new(self.data.clone(), Some(self.seed));
-                let how = Extraction { mirror: self.mirror, ..how };
+                let how = Extraction { mirror: self.mirror, ..self.extraction() };
                 extract(&mut pictures, network, how, self.cache.as_deref(), watch)?
             }
         };
-        let (seed, lod) = (self.seed, subject.lod);
-        let mut images = Generated::new(subject.generator, subject.identity, seed, 1.0, lod);
-        let generated = extract(&mut images, network, how, None, watch)?;
         let mirrored = if self.mirror { " with mirror images" } else { "" };
         let (count, reals) = (generated.count(), real.count());
         let compared = Compared {
@@ -78,7 +136,7 @@ impl SnapshotMetric for FidMetric {
             protocol: format!(
                 "stylegan1 ({count} generated, {reals} training images{mirrored}, psi 1)"
             ),
-            seed,
+            seed: self.seed,
         };
         let result = match self.distance {
             FeatureDistance::Frechet => compared.frechet(Divisor::Unbiased, watch),
@@ -86,5 +144,25 @@ impl SnapshotMetric for FidMetric {
         };
         self.real = Some(real);
         result
+    }
+}
+
+/// A source's images from one on.
+struct Section<S> {
+    images: S,
+    start: usize,
+}
+
+impl<S: ImageSource> ImageSource for Section<S> {
+    fn identity(&self) -> String {
+        format!("{} from {}", self.images.identity(), self.start)
+    }
+
+    fn count(&self) -> Option<usize> {
+        self.images.count().map(|count| count.saturating_sub(self.start))
+    }
+
+    fn images(&mut self, range: Range<usize>) -> Result<Tensor, MetricError> {
+        self.images.images(range.start + self.start..range.end + self.start)
     }
 }

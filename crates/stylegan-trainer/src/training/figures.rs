@@ -3,15 +3,17 @@
 use candle_core::{DType, Device, Result, Tensor};
 use stylegan_ops::Later;
 
-use crate::regularization::PenaltyStep;
-use crate::step::{DiscriminatorStep, GeneratorStep};
-
-/// Means over the parts of a batch.
+/// Means over the parts of a batch, in float64.
 #[derive(Default)]
 pub(super) struct Figures {
-    generator: Mean,
-    discriminator: Mean,
-    penalty: Mean,
+    /// The loss `[1]`.
+    pub generator: Option<Tensor>,
+    /// Loss, mean real score, its mean sign, mean generated score and penalties `[5]`.
+    pub discriminator: Option<Tensor>,
+    /// That of lazy regularisation `[1]`.
+    pub penalty: Option<Tensor>,
+    /// How many ranks were asked to stop `[1]`.
+    pub stops: Option<Tensor>,
 }
 
 /// The same, read.
@@ -26,28 +28,13 @@ pub(super) struct Numbers {
     pub penalty: f64,
     /// The running mean of path lengths.
     pub path_length_mean: f64,
+    /// Whether any rank was asked to stop.
+    pub stops: bool,
     /// Whether an optimizer left a step out.
     pub skipped: bool,
 }
 
 impl Figures {
-    pub(super) fn add_generator(&mut self, step: &GeneratorStep, weight: f64) -> Result<()> {
-        self.generator.add(&[&step.loss], weight)
-    }
-
-    pub(super) fn add_discriminator(
-        &mut self,
-        step: &DiscriminatorStep,
-        weight: f64,
-    ) -> Result<()> {
-        let DiscriminatorStep { loss, real_score, real_sign, fake_score, penalty, .. } = step;
-        self.discriminator.add(&[loss, real_score, real_sign, fake_score, penalty], weight)
-    }
-
-    pub(super) fn add_penalty(&mut self, step: &PenaltyStep, weight: f64) -> Result<()> {
-        self.penalty.add(&[&step.penalty], weight)
-    }
-
     /// Begins to read all numbers, with the running mean of path lengths `[]`, and `skipped`: numbers `[1]` that are not 0 for steps that an optimizer left
     /// out.
     pub(super) fn read(
@@ -57,10 +44,11 @@ impl Figures {
         device: &Device,
     ) -> Result<Unread> {
         let mut all = vec![
-            self.generator.values(1, device)?,
-            self.discriminator.values(5, device)?,
-            self.penalty.values(1, device)?,
+            values(self.generator, 1, device)?,
+            values(self.discriminator, 5, device)?,
+            values(self.penalty, 1, device)?,
             path_length_mean.to_dtype(DType::F64)?.reshape(1)?,
+            values(self.stops, 1, device)?.to_dtype(DType::F64)?,
         ];
         for flag in skipped {
             all.push(flag.to_dtype(DType::F64)?);
@@ -85,10 +73,11 @@ impl Unread {
             own,
             lazy,
             mean,
+            stops,
             ref skipped @ ..,
         ] = all[..]
         else {
-            candle_core::bail!("a step has 8 numbers or more, got {}", all.len())
+            candle_core::bail!("a step has 9 numbers or more, got {}", all.len())
         };
         Ok(Numbers {
             generator_loss,
@@ -98,31 +87,15 @@ impl Unread {
             fake_score,
             penalty: own + lazy,
             path_length_mean: mean,
+            stops: stops != 0.0,
             skipped: skipped.iter().any(|&flag| flag != 0.0),
         })
     }
 }
 
-/// A weighted mean of some numbers, in float64.
-#[derive(Default)]
-struct Mean(Option<Tensor>);
-
-impl Mean {
-    /// Adds a part's numbers, each `[]`.
-    fn add(&mut self, numbers: &[&Tensor], weight: f64) -> Result<()> {
-        let flat = numbers.iter().map(|number| number.reshape(1)).collect::<Result<Vec<_>>>()?;
-        let part = Tensor::cat(&flat, 0)?.to_dtype(DType::F64)?.affine(weight, 0.0)?;
-        self.0 = Some(match self.0.take() {
-            Some(sum) => (sum + part)?,
-            None => part,
-        });
-        Ok(())
-    }
-
-    /// `[count]`; zeros where there was no part.
-    fn values(self, count: usize, device: &Device) -> Result<Tensor> {
-        self.0.map_or_else(|| Tensor::zeros(count, DType::F64, device), Ok)
-    }
+/// Zeros where nothing was found.
+fn values(found: Option<Tensor>, count: usize, device: &Device) -> Result<Tensor> {
+    found.map_or_else(|| Tensor::zeros(count, DType::F64, device), Ok)
 }
 
 /// `new` where all of it is finite, else `old` of the same shape, without a look at either: what is not finite would stay in a running mean for good.
@@ -137,31 +110,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_weighted_means_in_their_order() -> Result<()> {
+    fn numbers_are_read_in_their_order() -> Result<()> {
         let cpu = Device::Cpu;
-        let number = |value: f32| Tensor::new(value, &cpu);
-        let generator = |loss: f32| -> Result<GeneratorStep> {
-            let (gradients, w) = (Default::default(), number(0.0)?);
-            Ok(GeneratorStep { loss: number(loss)?, gradients, w })
+        let figures = Figures {
+            generator: Some(Tensor::new(&[1.5f64], &cpu)?),
+            discriminator: Some(Tensor::new(&[2.0f64, 3.0, -1.0, 4.0, 5.0], &cpu)?),
+            penalty: Some(Tensor::new(&[3.5f64], &cpu)?),
+            stops: Some(Tensor::new(&[2f32], &cpu)?),
         };
-        let mut figures = Figures::default();
-        for (part, weight) in [(1.0, 0.75), (3.0, 0.25)] {
-            figures.add_generator(&generator(part)?, weight)?;
-        }
-        let discriminator = DiscriminatorStep {
-            loss: number(2.0)?,
-            real_score: number(3.0)?,
-            real_sign: number(-1.0)?,
-            fake_score: number(4.0)?,
-            penalty: number(5.0)?,
-            gradients: Default::default(),
-            w: number(0.0)?,
-        };
-        figures.add_discriminator(&discriminator, 1.0)?;
-        let penalty = PenaltyStep { penalty: number(7.0)?, gradients: Default::default() };
-        figures.add_penalty(&penalty, 0.5)?;
         let flags = [Tensor::new(&[0f32], &cpu)?, Tensor::new(&[1f32], &cpu)?];
-        let found = figures.read(&number(6.0)?, &flags, &cpu)?.wait()?;
+        let found = figures.read(&Tensor::new(6f32, &cpu)?, &flags, &cpu)?.wait()?;
         let expected = Numbers {
             generator_loss: 1.5,
             discriminator_loss: 2.0,
@@ -170,10 +128,11 @@ mod tests {
             fake_score: 4.0,
             penalty: 8.5,
             path_length_mean: 6.0,
+            stops: true,
             skipped: true,
         };
         assert_eq!(found, expected);
-        let empty = Figures::default().read(&number(0.0)?, &[], &cpu)?.wait()?;
+        let empty = Figures::default().read(&Tensor::new(0f32, &cpu)?, &[], &cpu)?.wait()?;
         assert_eq!(empty, Numbers::default());
         Ok(())
     }

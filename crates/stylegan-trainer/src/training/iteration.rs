@@ -6,7 +6,8 @@ use stylegan_dataset::Batch;
 use stylegan_progressive::State;
 
 use super::figures::{Figures, if_finite};
-use super::parts::{Part, by_parts};
+use super::found::Found;
+use super::parts::{Part, by_parts, parts};
 use super::pending::Pending;
 use super::{TrainError, Training};
 use crate::augment::Augment;
@@ -25,7 +26,8 @@ impl Training {
         // A set that stores the level is read at that level.
         let halvings = state.lod.floor() as usize;
         let batch = self.loader.next_batch_at(state.minibatch, halvings)?;
-        let parts = self.config.parts(state.resolution, state.minibatch);
+        let sizes = self.config.parts(state.resolution, state.minibatch / self.group.size());
+        let parts = parts(&sizes, &self.group);
         let settings = self.settings();
         let mut figures = Figures::default();
         let mut queued = Vec::new();
@@ -136,12 +138,12 @@ impl Training {
         &self,
         settings: &StepSettings,
         batch: &Batch,
-        parts: &[usize],
+        parts: &[Part],
         state: &State,
         figures: &mut Figures,
     ) -> std::result::Result<Gradients, TrainError> {
         let reals = self.reals(batch, state)?;
-        let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
+        let mut found = Found::default();
         let (networks, step) = (&self.networks, self.position.step);
         let labels = self.labels(batch)?;
         let compute = |part: Part| {
@@ -150,23 +152,25 @@ impl Training {
             settings.discriminator(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            figures.add_discriminator(&step, part.weight)?;
-            ws.push(step.w);
-            gradients.accumulate(step.gradients, part.weight)
+            let numbers =
+                [&step.loss, &step.real_score, &step.real_sign, &step.fake_score, &step.penalty];
+            found.add(part, step.gradients, Some(step.w), &numbers)
         })?;
-        self.update_w_average(&ws)?;
-        Ok(gradients)
+        let joined = found.join(&self.group, &self.device)?;
+        self.update_w_average(joined.w)?;
+        figures.discriminator = Some(joined.numbers);
+        Ok(joined.gradients)
     }
 
     fn generator_half(
         &self,
         settings: &StepSettings,
         batch: &Batch,
-        parts: &[usize],
+        parts: &[Part],
         state: &State,
         figures: &mut Figures,
     ) -> std::result::Result<Gradients, TrainError> {
-        let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
+        let mut found = Found::default();
         let (networks, step) = (&self.networks, self.position.step);
         let labels = self.labels(batch)?;
         let compute = |part: Part| {
@@ -174,20 +178,23 @@ impl Training {
             settings.generator(networks, part.size, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            figures.add_generator(&step, part.weight)?;
-            ws.push(step.w);
-            gradients.accumulate(step.gradients, part.weight)
+            found.add(part, step.gradients, Some(step.w), &[&step.loss])
         })?;
-        self.update_w_average(&ws)?;
-        Ok(gradients)
+        found.asked_to_stop = self.asked_to_stop;
+        let joined = found.join(&self.group, &self.device)?;
+        self.update_w_average(joined.w)?;
+        figures.generator = Some(joined.numbers);
+        figures.stops = joined.stops;
+        Ok(joined.gradients)
     }
 
     /// Moves the average of w, as every training pass of the generator does.
-    pub(super) fn update_w_average(&self, ws: &[Tensor]) -> Result<()> {
-        let Some(w_avg) = self.networks.generator_parameters.get("w_avg") else { return Ok(()) };
+    pub(super) fn update_w_average(&self, w: Option<Tensor>) -> Result<()> {
+        let w_avg = self.networks.generator_parameters.get("w_avg");
+        let (Some(w_avg), Some(w)) = (w_avg, w) else { return Ok(()) };
         let decay = self.config.generator.w_average_decay;
         let before = w_avg.as_detached_tensor();
-        let updated = updated_average(&before, &Tensor::cat(ws, 0)?, decay)?;
+        let updated = updated_average(&before, &w, decay)?;
         w_avg.set(&if_finite(&updated, &before)?)
     }
 

@@ -1,15 +1,14 @@
 //! The optimizer steps of lazy regularisation, between those of the losses.
 
-use candle_core::Tensor;
 use stylegan_dataset::Batch;
 use stylegan_progressive::State;
 
 use super::figures::{Figures, if_finite};
+use super::found::Found;
 use super::iteration::of_part;
 use super::parts::{Part, by_parts};
 use super::{TrainError, Training};
 use crate::draws::Half;
-use crate::gradients::Gradients;
 use crate::optimizer::Queued;
 use crate::step::{StepPosition, StepSettings};
 
@@ -18,7 +17,7 @@ impl Training {
     pub(super) fn lazy_discriminator(
         &mut self,
         batch: &Batch,
-        parts: &[usize],
+        parts: &[Part],
         state: &State,
         figures: &mut Figures,
     ) -> Result<Option<(Half, Queued)>, TrainError> {
@@ -30,17 +29,18 @@ impl Training {
         let reals = self.reals(batch, state)?;
         let labels = self.labels(batch)?;
         let (networks, step) = (&self.networks, self.position.step);
-        let mut gradients = Gradients::default();
+        let mut found = Found::default();
         let compute = |part: Part| {
             let at = StepPosition { step, part: part.index, lod: state.lod };
             let reals = reals.narrow(0, part.start, part.size)?;
             settings.penalties(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            figures.add_penalty(&step, part.weight)?;
-            gradients.accumulate(step.gradients, part.weight)
+            found.add(part, step.gradients, None, &[&step.penalty])
         })?;
-        Ok(Some(self.update(Half::Discriminator, gradients, state)?))
+        let joined = found.join(&self.group, &self.device)?;
+        figures.penalty = Some(joined.numbers);
+        Ok(Some(self.update(Half::Discriminator, joined.gradients, state)?))
     }
 
     /// Path length regularisation in a step of its own, where this step has it. Every part of the batch is measured with the mean from before the step,
@@ -48,7 +48,7 @@ impl Training {
     pub(super) fn lazy_generator(
         &mut self,
         batch: &Batch,
-        parts: &[usize],
+        parts: &[Part],
         state: &State,
     ) -> Result<Option<(Half, Queued)>, TrainError> {
         let Some(regularizer) = self.config.path_length(self.position.step) else {
@@ -56,8 +56,7 @@ impl Training {
         };
         let settings = self.settings();
         let shrink = self.config.loss.path_length_shrink.max(1);
-        let (mut gradients, mut ws) = (Gradients::default(), Vec::new());
-        let mut moved: Option<Tensor> = None;
+        let mut found = Found::default();
         let labels = self.labels(batch)?;
         let (networks, mean, step) = (&self.networks, &self.path_length_mean, self.position.step);
         let compute = |part: Part| {
@@ -67,18 +66,12 @@ impl Training {
             settings.path_length(networks, n, labels.as_ref(), regularizer, mean, at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            let share = step.mean.affine(part.weight, 0.0)?;
-            moved = Some(match moved.take() {
-                Some(sum) => (sum + share)?,
-                None => share,
-            });
-            ws.push(step.w);
-            gradients.accumulate(step.gradients, part.weight)
+            found.add(part, step.gradients, Some(step.w), &[&step.mean])
         })?;
-        if let Some(moved) = moved {
-            self.path_length_mean = if_finite(&moved, &self.path_length_mean)?;
-        }
-        self.update_w_average(&ws)?;
-        Ok(Some(self.update(Half::Generator, gradients, state)?))
+        let joined = found.join(&self.group, &self.device)?;
+        let moved = joined.numbers.to_dtype(mean.dtype())?.reshape(())?;
+        self.path_length_mean = if_finite(&moved, mean)?;
+        self.update_w_average(joined.w)?;
+        Ok(Some(self.update(Half::Generator, joined.gradients, state)?))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use stylegan_checkpoint::atomic_write;
+use stylegan_distributed::Group;
 use stylegan_metrics::{MetricError, MetricResult, Watch};
 
 use super::{TrainError, Training, chain};
@@ -36,6 +37,20 @@ pub trait SnapshotMetric {
         subject: &Subject<'_>,
         watch: &dyn Watch,
     ) -> Result<MetricResult, MetricError>;
+
+    /// Measures among several ranks, which all call this at the same time; the result is the first rank's alone. A metric that can share its work does so
+    /// here; otherwise the first rank measures, and the others go on to the next step and wait there.
+    ///
+    /// # Errors
+    /// As [`Self::measure`].
+    fn measure_among(
+        &mut self,
+        group: &Group,
+        subject: &Subject<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Option<MetricResult>, MetricError> {
+        if group.is_first() { self.measure(subject, watch).map(Some) } else { Ok(None) }
+    }
 }
 
 /// A metric and how often it is measured.
@@ -124,7 +139,15 @@ impl Training {
     /// If the file of earlier measurements cannot be read or written.
     pub fn measure(&mut self, scheduled: Vec<Scheduled>) -> Result<(), TrainError> {
         self.measurements.scheduled = scheduled;
-        self.measurements.open(&self.run, self.position.images)
+        self.open_measurements()
+    }
+
+    /// Takes up the lines of what was measured; the first rank's work.
+    pub(super) fn open_measurements(&mut self) -> Result<(), TrainError> {
+        if self.group.is_first() {
+            self.measurements.open(&self.run, self.position.images)?;
+        }
+        Ok(())
     }
 
     /// Whether a metric is due at the end of a tick that began after `before` images.
@@ -149,12 +172,15 @@ impl Training {
             let metric = &mut self.measurements.scheduled[index].metric;
             let name = metric.name().to_owned();
             let start = std::time::Instant::now();
-            match metric.measure(&subject, &Stopper(stop)) {
-                Ok(mut result) => {
+            match metric.measure_among(&self.group, &subject, &Stopper(stop)) {
+                // What is not the first rank's to write.
+                Ok(None) => {}
+                Ok(Some(mut result)) => {
                     result.seconds = start.elapsed().as_secs_f64();
                     self.record(&name, &result, observer)?;
                 }
-                Err(MetricError::Stopped { .. }) => return Ok(()),
+                // The next one is stopped at once; all ranks come to it.
+                Err(MetricError::Stopped { .. }) => {}
                 Err(error) => {
                     let warning = format!("{name} was not measured: {}", chain(&error));
                     self.tell(observer, Event::Warning(warning))?;

@@ -58,6 +58,7 @@ impl Training {
             };
             let numbers = unread.wait()?;
             self.position.path_length_mean = numbers.path_length_mean as f32;
+            self.stops |= numbers.stops;
             self.adapt(numbers.real_sign, progress.minibatch, step);
             let skipped = self.skipped_parameter(queued, numbers.skipped)?;
             if self.count_skips(skipped, observer)? {
@@ -65,7 +66,10 @@ impl Training {
                 return Ok(false);
             }
             let progress = self.with_numbers(progress, &numbers, session);
-            observer.notice(&Event::Step(self.recorder.step(progress)));
+            let step = self.recorder.step(progress);
+            if self.group.is_first() {
+                observer.notice(&Event::Step(step));
+            }
         }
         Ok(true)
     }

@@ -13,8 +13,11 @@ use crate::reals;
 const GRID_STREAM: u32 = 0x200;
 
 impl Training {
-    /// The first real images of the set.
+    /// The first real images of the set; the first rank writes them.
     pub(super) fn write_reals(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        if !self.group.is_first() {
+            return Ok(());
+        }
         let [columns, rows] = self.config.run.grid;
         let dataset = self.loader.dataset();
         let shown = (columns * rows).clamp(1, dataset.len());
@@ -32,8 +35,11 @@ impl Training {
         self.tell(observer, Event::Grid { path })
     }
 
-    /// Images of the averaged generator from latents that stay the same all run.
+    /// Images of the averaged generator from latents that stay the same all run; the first rank writes them.
     pub(super) fn write_fakes(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        if !self.group.is_first() {
+            return Ok(());
+        }
         let [columns, _] = self.config.run.grid;
         let grid = Grid::new(&self.fakes()?, columns)?;
         let path = self.run.fakes_file(self.position.images / 1000);

@@ -53,7 +53,7 @@ impl Training {
 
     /// Takes up the newest whole snapshot; a run that has none yet begins anew.
     pub(super) fn resume(&mut self) -> Result<(), TrainError> {
-        let (snapshot, skipped) = self.run.newest_snapshot()?;
+        let (snapshot, skipped) = self.newest_snapshot()?;
         let Some(snapshot) = snapshot else { return Ok(()) };
         self.warnings.extend(skipped);
         self.take_up(&snapshot)?;
@@ -66,7 +66,7 @@ impl Training {
         let (rollbacks, in_a_row) = (self.position.rollbacks, self.position.rollbacks_in_a_row);
         let (skipped, seconds) = (self.position.skipped, self.position.seconds);
         let images = self.position.images;
-        let snapshot = self.run.snapshots().recover()?.snapshot;
+        let (snapshot, _) = self.newest_snapshot()?;
         let snapshot = snapshot.ok_or(TrainError::Diverged { images })?;
         self.take_up(&snapshot)?;
         self.position.rollbacks = rollbacks + 1;
@@ -75,8 +75,22 @@ impl Training {
         self.position.skipped_in_a_row = 0;
         self.position.seconds = seconds;
         self.loader.seek(self.position.images);
-        self.measurements.open(&self.run, self.position.images)?;
-        self.recorder.open(&self.run, self.position.images, &self.config)
+        self.open_measurements()?;
+        self.open_recorder()
+    }
+
+    /// The newest whole snapshot, which the first rank finds, and what to say of those that were passed over.
+    fn newest_snapshot(&self) -> Result<(Option<Snapshot>, Vec<String>), TrainError> {
+        if self.group.is_first() {
+            let (snapshot, skipped) = self.run.newest_snapshot()?;
+            let number = snapshot.as_ref().map_or(String::new(), |found| found.number.to_string());
+            self.group.tell(&number, &self.device)?;
+            return Ok((snapshot, skipped));
+        }
+        let told = self.group.tell("", &self.device)?;
+        let number = told.parse::<u64>().ok();
+        let snapshot = number.map(|number| self.run.snapshots().open(number)).transpose()?;
+        Ok((snapshot, Vec::new()))
     }
 
     /// Replaces everything by a snapshot's state.
