@@ -9,6 +9,7 @@ use crate::commands;
 use crate::device;
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::ranks::{self, Ranks};
 
 /// Train StyleGAN, draw from it, look into it.
 #[derive(Debug, Parser)]
@@ -109,10 +110,19 @@ impl Cli {
                 .build_global()
                 .map_err(Failure::program)?;
         }
-        device::choose(self.global.device)?;
         stylegan_ops::allow_tf32(self.global.tf32);
         match &self.command {
-            Command::Train(args) => commands::train::run(args, printer),
+            Command::Train(args) if !args.dry_run => {
+                return ranks::all(self.global.device, printer, |ranks, printer| {
+                    commands::train::run(args, ranks, printer)
+                });
+            }
+            Command::TrainPsp(_) => ranks::none("train-psp")?,
+            _ => {}
+        }
+        device::choose(self.global.device, 0)?;
+        match &self.command {
+            Command::Train(args) => commands::train::run(args, &Ranks::default(), printer),
             Command::Generate(args) => commands::generate::run(args, printer),
             Command::Mix(args) => commands::mix::run(args, printer),
             Command::Interpolate(args) => commands::interpolate::run(args, printer),

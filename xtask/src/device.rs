@@ -15,8 +15,8 @@ pub enum Choice {
     /// The processor.
     #[default]
     Cpu,
-    /// A GPU by its number.
-    Cuda(usize),
+    /// A GPU by its number; the first without one, and the one of its own for each of several ranks on a machine.
+    Cuda(Option<usize>),
 }
 
 impl FromStr for Choice {
@@ -25,10 +25,10 @@ impl FromStr for Choice {
     fn from_str(typed: &str) -> Result<Self, String> {
         match typed.split_once(':') {
             None if typed == "cpu" => Ok(Self::Cpu),
-            None if typed == "cuda" => Ok(Self::Cuda(0)),
+            None if typed == "cuda" => Ok(Self::Cuda(None)),
             Some(("cuda", index)) => index
                 .parse()
-                .map(Self::Cuda)
+                .map(|index| Self::Cuda(Some(index)))
                 .map_err(|_| format!("`{index}` is no number of a GPU, such as cuda:0")),
             _ => Err("devices are cpu, cuda and cuda:N".to_owned()),
         }
@@ -39,7 +39,8 @@ impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Cuda(None) => f.write_str("cuda"),
+            Self::Cuda(Some(index)) => write!(f, "cuda:{index}"),
         }
     }
 }
@@ -47,15 +48,15 @@ impl fmt::Display for Choice {
 /// One for the process, as its pool of threads.
 static CHOSEN: OnceLock<Device> = OnceLock::new();
 
-/// Opens the device that was typed, for all that follows.
+/// Opens the device that was typed, for all that follows; `own` is the number of the GPU that is this process's where none was typed.
 ///
 /// # Errors
 ///
 /// When it cannot be used.
-pub fn choose(choice: Choice) -> Result<(), Failure> {
+pub fn choose(choice: Choice, own: usize) -> Result<(), Failure> {
     let device = match choice {
         Choice::Cpu => Device::Cpu,
-        Choice::Cuda(index) => open_gpu(index).map_err(failure)?,
+        Choice::Cuda(index) => open_gpu(index.unwrap_or(own)).map_err(failure)?,
     };
     CHOSEN.set(device).map_err(|_| Failure::program("the device was chosen twice"))
 }
@@ -95,10 +96,12 @@ mod tests {
 
     #[test]
     fn devices_are_read_as_they_are_written() {
-        for choice in [Choice::Cpu, Choice::Cuda(0), Choice::Cuda(7)] {
+        for choice in
+            [Choice::Cpu, Choice::Cuda(None), Choice::Cuda(Some(0)), Choice::Cuda(Some(7))]
+        {
             assert_eq!(choice.to_string().parse(), Ok(choice));
         }
-        assert_eq!("cuda".parse(), Ok(Choice::Cuda(0)));
+        assert_eq!("cuda".parse(), Ok(Choice::Cuda(None)));
         assert!("cuda:x".parse::<Choice>().unwrap_err().contains("`x`"));
         assert!("gpu".parse::<Choice>().unwrap_err().contains("cuda:N"));
     }

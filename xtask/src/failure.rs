@@ -24,12 +24,13 @@ pub struct Failure {
     blame: Blame,
     cause: Cause,
     hint: Option<String>,
+    said: bool,
 }
 
 impl Failure {
     /// The user's mistake, said in one sentence.
     pub fn user(message: impl Into<String>) -> Self {
-        Self { blame: Blame::User, cause: message.into().into(), hint: None }
+        Self { blame: Blame::User, cause: message.into().into(), hint: None, said: false }
     }
 
     /// The user's mistake, as a library found it; or a GPU without room.
@@ -48,12 +49,17 @@ impl Failure {
                 "take smaller batches (schedule.part=N computes a training batch in parts of N images, --batch sets others), or end what else runs on it",
             );
         }
-        Self { blame, cause, hint: None }
+        Self { blame, cause, hint: None, said: false }
     }
 
     /// Nobody reads what we print any more.
     pub fn reader_gone() -> Self {
-        Self { blame: Blame::ReaderGone, cause: "standard output was closed".into(), hint: None }
+        Self {
+            blame: Blame::ReaderGone,
+            cause: "standard output was closed".into(),
+            hint: None,
+            said: false,
+        }
     }
 
     /// Adds what to try; a hint that is there already stays, since it was nearer to the cause.
@@ -63,9 +69,15 @@ impl Failure {
         self
     }
 
-    /// Whose mistake it is.
-    pub fn blame(&self) -> Blame {
-        self.blame
+    /// Said elsewhere, by another rank: not to be printed again.
+    #[must_use]
+    pub fn said(self) -> Self {
+        Self { said: true, ..self }
+    }
+
+    /// Whether there is something to print.
+    pub fn is_news(&self) -> bool {
+        !self.said && self.blame != Blame::ReaderGone
     }
 
     /// The exit code: 0, 1 or 2.

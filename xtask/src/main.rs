@@ -21,6 +21,7 @@ mod picture;
 mod place;
 mod printer;
 mod progress;
+mod ranks;
 mod seeds;
 mod showing;
 mod target;
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if failure.blame() != failure::Blame::ReaderGone {
+            if failure.is_news() {
                 printer.note(&failure.to_string());
             }
             ExitCode::from(failure.exit_code())

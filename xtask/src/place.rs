@@ -8,6 +8,7 @@ use stylegan_trainer::run_dir::{RunDir, RunDirError};
 
 use crate::failure::Failure;
 use crate::model;
+use crate::ranks;
 
 /// Where a run goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ impl Place {
 pub fn failure(error: RunError) -> Failure {
     let hint = match &error {
         RunError::Compute(_) => return Failure::program(error),
+        RunError::Ranks(_) => ranks::HINT,
         RunError::Dataset(error) => error.hint().unwrap_or("name a folder of images with --data"),
         RunError::RunDir(RunDirError::Locked { .. }) => {
             "wait for the other run to end, or name another folder with --run"

@@ -11,12 +11,18 @@ use crate::failure::Failure;
 pub struct Printer {
     json: bool,
     terminal: bool,
+    silent: bool,
 }
 
 impl Printer {
     /// `json`: data are printed as one JSON object a line.
     pub fn new(json: bool) -> Self {
-        Self { json, terminal: io::stderr().is_terminal() }
+        Self { json, terminal: io::stderr().is_terminal(), silent: false }
+    }
+
+    /// One that prints nothing: of several ranks, the first speaks for all.
+    pub fn silent(self) -> Self {
+        Self { terminal: false, silent: true, ..self }
     }
 
     /// Whether a program reads our standard output.
@@ -48,6 +54,9 @@ impl Printer {
     ///
     /// When standard output is closed.
     pub fn line(&self, line: &str) -> Result<(), Failure> {
+        if self.silent {
+            return Ok(());
+        }
         let mut out = io::stdout().lock();
         match writeln!(out, "{line}").and_then(|()| out.flush()) {
             Ok(()) => Ok(()),
@@ -58,6 +67,8 @@ impl Printer {
 
     /// Tells the person who watches something that is not data. Failing to is no failure.
     pub fn note(&self, line: &str) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        if !self.silent {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
     }
 }

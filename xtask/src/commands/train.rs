@@ -22,6 +22,7 @@ use crate::model;
 use crate::place;
 use crate::printer::Printer;
 use crate::progress::duration;
+use crate::ranks::Ranks;
 use crate::weights::WeightsArgs;
 use measuring::Opened;
 use settings::Settings;
@@ -109,7 +110,7 @@ struct Trained {
 /// # Errors
 ///
 /// When the configuration, the images, the run's folder or a snapshot cannot be used.
-pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+pub fn run(args: &Args, ranks: &Ranks, printer: Printer) -> Result<(), Failure> {
     memory::keep();
     let settings = settings::resolve(args)?;
     for warning in &settings.warnings {
@@ -121,7 +122,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
     }
     let init = args.init_from.as_deref().map(|path| init_files(path, printer)).transpose()?;
     let measured = measuring::open(&settings.config, &args.weights)?;
-    train(settings, init.as_ref(), measured, printer)
+    train(settings, init.as_ref(), measured, ranks, printer)
 }
 
 /// The files that --init-from means: a generator alone, or all networks of a snapshot.
@@ -141,13 +142,15 @@ fn train(
     settings: Settings,
     init: Option<&InitFrom>,
     measured: Vec<Opened>,
+    ranks: &Ranks,
     printer: Printer,
 ) -> Result<(), Failure> {
     let Settings { config, place, .. } = settings;
-    let (run, dataset) = place.around(|| open(&config, printer))?;
+    let (run, dataset) = ranks.around(&place, || open(&config, printer))?;
     let measured = measured.into_iter().map(|metric| metric.over(&dataset, &config)).collect();
+    let group = ranks.group.clone();
     let mut training =
-        Training::new(config, dataset, run, device::chosen()).map_err(train_failure)?;
+        Training::among(group, config, dataset, run, device::chosen()).map_err(train_failure)?;
     match init {
         Some(init) if training.is_new() => {
             let Taken { taken, fresh, unused } = training.init_from(init).map_err(train_failure)?;

@@ -12,6 +12,7 @@ mod evaluating;
 mod folders;
 mod harness;
 mod importing;
+mod launching;
 mod measuring;
 #[cfg(unix)]
 mod system;

@@ -11,6 +11,7 @@ use stylegan_trainer::Scheduled;
 use stylegan_trainer::config::TrainConfig;
 use stylegan_trainer::evaluation::{FeatureDistance, FidMetric, PplMetric};
 
+use crate::device;
 use crate::evaluating::{cache_folder, fits_crop};
 use crate::failure::{Failure, OrFail};
 use crate::weights::WeightsArgs;
@@ -62,6 +63,7 @@ impl Opened {
             seed: config.run.seed,
             cache: Some(cache),
             real: None,
+            device: device::chosen().clone(),
         };
         Scheduled { metric: Box::new(metric), every_kimg }
     }
