@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use clap::ValueEnum;
-use stylegan::{Codes, Generator, GeneratorConfig, Noise, NoiseKind, fingerprint};
+use stylegan::{Codes, Generator, GeneratorConfig, Noise, NoiseKind, Precision, fingerprint};
 
 use crate::device;
 use crate::failure::{Failure, OrFail};
@@ -175,6 +175,12 @@ impl Artist {
         let labels = self.generator.labels().clone();
         self.generator = Generator::new(config, builder)?.with_labels(labels);
         Ok(self)
+    }
+
+    /// The same, drawing in another precision.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { generator: self.generator.with_precision(precision), ..self }
     }
 
     /// The model's file.

@@ -19,6 +19,7 @@ mod output;
 mod perceptual;
 mod picture;
 mod place;
+mod precision;
 mod printer;
 mod progress;
 mod ranks;

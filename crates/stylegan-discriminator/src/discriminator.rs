@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Pullback, Pyramid};
+use stylegan_layers::{Precision, Pullback, Pyramid};
 
 use crate::{DiscriminatorConfig, stylegan1, stylegan2};
 
@@ -36,6 +36,7 @@ pub struct Tape {
     pub(crate) outputs: usize,
     /// What the outputs are multiplied with before they are summed.
     pub(crate) labels: Option<Tensor>,
+    pub(crate) precision: Precision,
 }
 
 impl Tape {
@@ -54,7 +55,7 @@ impl Tape {
                 Tensor::cat(&[column, rest], 1)?
             }
         };
-        self.pullback.apply(&gradient)
+        self.precision.scaled_vjp(&gradient, |gradient| self.pullback.apply(gradient))
     }
 }
 
@@ -67,6 +68,16 @@ impl Discriminator {
                 Generation::Second(stylegan2::Network::new(config, architecture, vb)?)
             }
         }))
+    }
+
+    /// The same network, computing in another precision. Scores and the gradients of images are float32 all the same.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        match &mut self.0 {
+            Generation::First(network) => network.set_precision(precision),
+            Generation::Second(network) => network.set_precision(precision),
+        }
+        self
     }
 
     /// The resolutions from base to full size.

@@ -2,7 +2,7 @@
 
 use candle_core::{Error, Result, Tensor};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Bias, Equalized, EqualizedLinear, LEAKY_SLOPE, Pullback};
+use stylegan_layers::{Bias, Clamp, Equalized, EqualizedLinear, LEAKY_SLOPE, Pullback};
 use stylegan_ops as ops;
 
 use crate::DiscriminatorConfig;
@@ -43,6 +43,10 @@ impl Head {
             )?,
             dense1: EqualizedLinear::new(hidden, outputs, Equalized::PLAIN, None, vb.pp("dense1"))?,
         })
+    }
+
+    pub(crate) fn set_clamp(&mut self, clamp: Clamp) {
+        self.conv.set_clamp(clamp);
     }
 
     /// `[N, C, h, w]` to `[N, outputs]`.

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Activation, Equalized, EqualizedConv2d, Pullback};
+use stylegan_layers::{Activation, Clamp, Equalized, EqualizedConv2d, Pullback};
 
 /// A convolution, bias and leaky ReLU, with its pullback. Parameters: `weight`, `bias`.
 #[derive(Debug, Clone)]
@@ -23,6 +23,10 @@ impl ConvLayer {
             activation: Activation::new(outputs, gain, vb.clone())?,
             conv: EqualizedConv2d::new(inputs, outputs, kernel, Equalized::ACTIVATED, vb)?,
         })
+    }
+
+    pub(crate) fn set_clamp(&mut self, clamp: Clamp) {
+        self.activation.set_clamp(clamp);
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {

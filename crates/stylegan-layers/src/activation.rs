@@ -4,13 +4,14 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use stylegan_ops as ops;
 
-use crate::{LEAKY_SLOPE, Pullback};
+use crate::{Clamp, LEAKY_SLOPE, Pullback};
 
 /// Bias and leaky ReLU, computed with the convolution before them as one operation. Parameter: `bias` `[out]`, which starts at 0.
 #[derive(Debug, Clone)]
 pub struct Activation {
     bias: Tensor,
     gain: f64,
+    clamp: Clamp,
 }
 
 /// A convolution as an operation takes it.
@@ -25,14 +26,20 @@ pub(crate) struct Convolution {
 impl Activation {
     /// For `outputs` channels. The bias is multiplied with `gain`, as the weight before it is: a leaky ReLU is homogeneous.
     pub fn new(outputs: usize, gain: f64, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?, gain })
+        let bias = vb.get_with_hints(outputs, "bias", Init::Const(0.0))?;
+        Ok(Self { bias, gain, clamp: Clamp::NONE })
     }
 
-    /// The pullback of the leaky ReLU that gave `y`.
-    fn vjp(y: &Tensor) -> Pullback {
-        // The mask is piecewise constant: nothing flows through it.
-        let y = y.detach();
-        Pullback::new(move |g| ops::leaky_relu_vjp(g, &y, LEAKY_SLOPE))
+    /// Limits what comes out from now on.
+    pub fn set_clamp(&mut self, clamp: Clamp) {
+        self.clamp = clamp;
+    }
+
+    /// The pullback of the leaky ReLU and the limit that gave `y`.
+    fn vjp(&self, y: &Tensor) -> Pullback {
+        // The masks are piecewise constant: nothing flows through them.
+        let (y, clamp) = (y.detach(), self.clamp);
+        Pullback::new(move |g| ops::leaky_relu_vjp(&clamp.vjp(g, &y)?, &y, LEAKY_SLOPE))
     }
 }
 
@@ -42,9 +49,10 @@ impl Convolution {
         let Self { kernel, stride, padding, scale } = self;
         match after {
             None => ops::conv2d(x, kernel, *stride, *padding, *scale),
-            Some(Activation { bias, gain }) => {
+            Some(Activation { bias, gain, clamp }) => {
                 let (shape, slope) = ((*stride, *padding), Some(LEAKY_SLOPE));
-                ops::conv2d_bias_act(x, kernel, shape, *scale, bias, *gain, slope)
+                let y = ops::conv2d_bias_act(x, kernel, shape, *scale, bias, *gain, slope)?;
+                clamp.forward(&y)
             }
         }
     }
@@ -59,7 +67,7 @@ impl Convolution {
         let y = self.forward(x, after)?;
         let pullback = self.vjp((h, w));
         let pullback = match after {
-            Some(_) => pullback.then(Activation::vjp(&y)),
+            Some(activation) => pullback.then(activation.vjp(&y)),
             None => pullback,
         };
         Ok((y, pullback))

@@ -8,17 +8,20 @@
 //! * [`ModulatedConv`], [`FilteredUpConv2d`], [`FilteredDownConv2d`]: those of StyleGAN2;
 //! * [`Pullback`]: the vector-Jacobian product of a layer, itself made of tracked operations, so
 //!   that losses may contain input gradients;
+//! * [`Precision`], [`Clamp`]: which blocks of a network compute in 16 bits, and the limit that keeps them in range;
 //! * [`Pyramid`], [`FeatureMaps`]: the arithmetic of resolutions, levels of detail and channels
 //!   that generators and discriminators share.
 //!
 //! A layer knows no network.
 
 mod activation;
+mod clamp;
 mod conv2d;
 mod equalized;
 mod linear;
 mod modulated;
 mod parameters;
+mod precision;
 mod pullback;
 mod pyramid;
 mod resampled;
@@ -28,11 +31,13 @@ mod shapes;
 mod tests;
 
 pub use activation::Activation;
+pub use clamp::Clamp;
 pub use conv2d::{DownConv2d, EqualizedConv2d, UpConv2d};
 pub use equalized::Equalized;
 pub use linear::{Bias, EqualizedLinear};
 pub use modulated::{ModulatedConv, ModulatedConvTape};
 pub use parameters::{Parameters, is_buffer};
+pub use precision::{FloatFormat, Precision, UnknownFormat};
 pub use pullback::Pullback;
 pub use pyramid::{Architecture, FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
 pub use resampled::{FilteredDownConv2d, FilteredUpConv2d};

@@ -1,6 +1,6 @@
 //! StyleGAN2's modulated convolution as a layer.
 
-use candle_core::{Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use candle_nn::VarBuilder;
 use stylegan_ops::{ModulatedConv2d, ModulatedConv2dTape, ScaledActivation};
 
@@ -45,7 +45,7 @@ impl ModulatedConv {
 
     /// `x` `[N, in, H, W]` and `w` `[N, w_dim]` to `[N, out, H, W]`, or twice that size, and the way back.
     pub fn forward_with_vjp(&self, x: &Tensor, w: &Tensor) -> Result<(Tensor, ModulatedConvTape)> {
-        self.styled(w, |style| self.how.forward_with_vjp(x, &self.weight, style))
+        self.styled(x, w, |weight, style| self.how.forward_with_vjp(x, weight, style))
     }
 
     /// As [`Self::forward_with_vjp`], with noise, bias and leaky ReLU behind it. The way back begins before them.
@@ -55,7 +55,9 @@ impl ModulatedConv {
         w: &Tensor,
         activation: &ScaledActivation<'_>,
     ) -> Result<(Tensor, ModulatedConvTape)> {
-        self.styled(w, |style| self.how.forward_activated(x, &self.weight, style, activation))
+        self.styled(x, w, |weight, style| {
+            self.how.forward_activated(x, weight, style, activation)
+        })
     }
 
     /// Height and width of the result.
@@ -63,16 +65,33 @@ impl ModulatedConv {
         if self.how.up { (2 * h, 2 * w) } else { (h, w) }
     }
 
-    /// `convolve` with the style of `w`.
+    /// `convolve` with the weight and the style of `w`.
     fn styled(
         &self,
+        x: &Tensor,
         w: &Tensor,
-        convolve: impl FnOnce(&Tensor) -> Result<(Tensor, ModulatedConv2dTape)>,
+        convolve: impl FnOnce(&Tensor, &Tensor) -> Result<(Tensor, ModulatedConv2dTape)>,
     ) -> Result<(Tensor, ModulatedConvTape)> {
         let (style, style_vjp) = self.style.forward_with_vjp(w)?;
-        let (y, conv) = convolve(&style)?;
-        Ok((y, ModulatedConvTape { conv, style: style_vjp }))
+        if !(self.how.demodulate && x.dtype() == DType::F16) {
+            let (y, conv) = convolve(&self.weight, &style)?;
+            return Ok((y, ModulatedConvTape { conv, style: style_vjp }));
+        }
+        let weight = self.weight.flatten_from(1)?.broadcast_div(&largest(&self.weight)?)?;
+        let norm = largest(&style)?;
+        let (y, conv) =
+            convolve(&weight.reshape(self.weight.shape())?, &style.broadcast_div(&norm)?)?;
+        let divide = Pullback::new(move |g| g.broadcast_div(&norm));
+        Ok((y, ModulatedConvTape { conv, style: style_vjp.then(divide) }))
     }
+}
+
+/// The largest absolute value of each row `[N, 1]`. Demodulation takes a factor on an image's styles or an output's weights out
+/// again: dividing by these keeps what lies between in the range of float16, and changes neither result nor gradient. So nothing has
+/// to flow through them.
+fn largest(rows: &Tensor) -> Result<Tensor> {
+    // Rows of zeros stay as they are.
+    rows.detach().flatten_from(1)?.abs()?.max_keepdim(D::Minus1)?.affine(1.0, 1e-12)
 }
 
 impl ModulatedConvTape {

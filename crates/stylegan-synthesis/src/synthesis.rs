@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use stylegan_layers::Pyramid;
+use stylegan_layers::{Precision, Pyramid};
 
 use crate::{Noise, StylesTape, SynthesisConfig, stylegan1, stylegan2};
 
@@ -33,6 +33,16 @@ impl Synthesis {
                 Generation::Second(stylegan2::Network::new(config, architecture, vb)?)
             }
         }))
+    }
+
+    /// The same network, computing in another precision. Its images and the gradients of its styles are float32 all the same.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        match &mut self.0 {
+            Generation::First(network) => network.set_precision(precision),
+            Generation::Second(network) => network.set_precision(precision),
+        }
+        self
     }
 
     /// The number of layers that take a style.

@@ -22,6 +22,7 @@ mod augment;
 mod error;
 mod layers;
 mod networks;
+mod precision;
 mod presets;
 mod sections;
 mod validate;
@@ -29,6 +30,7 @@ mod validate;
 pub use augment::{AugmentMode, AugmentSection};
 pub use error::ConfigError;
 pub(crate) use networks::in_parts;
+pub use precision::PrecisionSection;
 pub use presets::{Architecture, PRESETS};
 pub use sections::{
     AverageSection, DataSection, DiscriminatorLossKind, DiscriminatorSection, GeneratorSection,
@@ -60,6 +62,9 @@ pub struct TrainConfig {
     pub optimizer: OptimizerSection,
     /// The moving average of the generator.
     pub average: AverageSection,
+    /// What the networks compute in.
+    #[serde(default)]
+    pub precision: PrecisionSection,
 }
 
 impl TrainConfig {

@@ -83,7 +83,8 @@ impl Workload {
     pub fn new(config: &TrainConfig, label_dim: usize) -> Result<Self, ConfigError> {
         let schedule = config.schedule()?;
         let generator = config.generator_config(label_dim);
-        let shapes = Shapes::new(&generator, &config.discriminator_config(label_dim));
+        let discriminator = config.discriminator_config(label_dim);
+        let shapes = Shapes::new(&generator, &discriminator, config.precision.precision());
         Ok(Self { config: config.clone(), schedule, shapes })
     }
 
@@ -190,9 +191,9 @@ impl Workload {
         let gp = if self.has_gradient_penalty() { 2 } else { 0 };
         let discriminator_step = discriminator * (2 + r1 + r2 + gp);
         let generator_step = generator + discriminator;
-        let values = at_once * discriminator_step.max(generator_step);
+        let bytes = at_once * discriminator_step.max(generator_step);
         // A quarter more for gradients on their way back and the kernels' workspaces, as measured.
-        5 * values as u64
+        bytes as u64 * 5 / 4
     }
 }
 

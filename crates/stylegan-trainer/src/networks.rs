@@ -1,7 +1,9 @@
 //! The networks of a run and their parameters.
 
 use candle_core::{DType, Device, Result};
-use stylegan::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Parameters};
+use stylegan::{
+    Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Parameters, Precision,
+};
 
 /// A generator, its moving average and a discriminator.
 ///
@@ -24,6 +26,7 @@ pub struct Networks {
     pub frozen_discriminator: Discriminator,
     /// The generator that is looked at.
     pub average: Generator,
+    precision: Precision,
 }
 
 impl Networks {
@@ -57,8 +60,23 @@ impl Networks {
         frozen: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Result<()> {
         let builder = self.discriminator_parameters.partly_frozen_builder(frozen);
-        self.discriminator = Discriminator::new(discriminator, builder)?;
+        let network = Discriminator::new(discriminator, builder)?;
+        self.discriminator = network.with_precision(self.precision);
         Ok(())
+    }
+
+    /// The same networks, computing in another precision; their parameters stay float32.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self {
+            generator: self.generator.with_precision(precision),
+            frozen_generator: self.frozen_generator.with_precision(precision),
+            discriminator: self.discriminator.with_precision(precision),
+            frozen_discriminator: self.frozen_discriminator.with_precision(precision),
+            average: self.average.with_precision(precision),
+            precision,
+            ..self
+        }
     }
 
     /// Networks over existing parameters; the average begins as a copy of the generator.
@@ -79,6 +97,7 @@ impl Networks {
             generator_parameters,
             discriminator_parameters,
             average_parameters,
+            precision: Precision::FLOAT32,
         })
     }
 }

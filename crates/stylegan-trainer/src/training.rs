@@ -127,7 +127,8 @@ impl Training {
             &discriminator,
             config.run.seed,
             device,
-        )?;
+        )?
+        .with_precision(config.precision.precision());
         if config.discriminator.freeze_blocks > 0 {
             let frozen = config.clone();
             networks.freeze_discriminator(&discriminator, move |name| frozen.is_frozen(name))?;

@@ -2,6 +2,7 @@
 
 use candle_core::{Error, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
+use stylegan_layers::Precision;
 use stylegan_mapping::{MappingNetwork, broadcast, truncate};
 use stylegan_ops::random::Stream;
 use stylegan_synthesis::{Noise, Synthesis};
@@ -92,6 +93,12 @@ impl Generator {
     #[must_use]
     pub fn with_labels(self, labels: Labels) -> Self {
         Self { labels, ..self }
+    }
+
+    /// The same generator, whose synthesis computes in another precision.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { synthesis: self.synthesis.with_precision(precision), ..self }
     }
 
     /// A label a seed, `[seeds, label_dim]`, as [`Labels::of_seeds`] draws them; none for a generator that is told none. Together

@@ -47,8 +47,8 @@ pub use stylegan_discriminator::{
     Discriminator, DiscriminatorConfig, Downscale, LabelHead, Scores, Tape,
 };
 pub use stylegan_layers::{
-    Architecture, FusedScale, Parameters, Pyramid, PyramidError, Shapes, Structure, is_buffer,
-    parameter_count, shapes_of,
+    Architecture, FloatFormat, FusedScale, Parameters, Precision, Pyramid, PyramidError, Shapes,
+    Structure, UnknownFormat, is_buffer, parameter_count, shapes_of,
 };
 pub use stylegan_mapping::{
     MappingConfig, MappingNetwork, broadcast, mix, truncate, updated_average,

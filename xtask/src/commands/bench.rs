@@ -19,8 +19,8 @@ use candle_core::{Result as CandleResult, Tensor};
 use clap::ValueEnum;
 use serde::Serialize;
 use stylegan::{
-    Architecture, DiscriminatorConfig, GenerateOptions, GeneratorConfig, Noise, NoiseKind,
-    Structure, latents,
+    Architecture, DiscriminatorConfig, FloatFormat, GenerateOptions, GeneratorConfig, Noise,
+    NoiseKind, Precision, Structure, latents,
 };
 use stylegan_ops::gpu_name;
 use stylegan_ops::random::Stream;
@@ -30,6 +30,7 @@ use stylegan_trainer::{ClassTerm, Networks, PathLength, StepPosition, StepSettin
 use crate::device;
 use crate::failure::Failure;
 use crate::memory;
+use crate::precision;
 use crate::printer::Printer;
 use clock::Spent;
 
@@ -77,6 +78,9 @@ pub struct Args {
     /// Steps to measure, after two to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
     pub steps: usize,
+    /// What the four highest resolutions compute in: float32, bfloat16 or float16
+    #[arg(long, value_name = "FORMAT", default_value_t = FloatFormat::Float32)]
+    pub precision: FloatFormat,
 }
 
 /// Whose networks are measured.
@@ -133,6 +137,7 @@ struct Line<'a> {
 ///
 /// When the networks cannot be of this size.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    precision::check(args.precision, printer)?;
     match args.mode {
         Mode::Train | Mode::Generate => printer.line(&line(args)?),
         Mode::Data => data::run(args, printer),
@@ -224,7 +229,8 @@ impl Bench {
         let device = device::chosen();
         let shape = (args.batch, 3, args.resolution, args.resolution);
         Ok(Self {
-            networks: Networks::new(&generator, &discriminator, 0, device)?,
+            networks: Networks::new(&generator, &discriminator, 0, device)?
+                .with_precision(Precision::official(args.precision)),
             settings: StepSettings {
                 // The defaults are the non-saturating and the logistic loss.
                 generator_loss: Default::default(),
@@ -347,6 +353,7 @@ mod tests {
             channel_max: 8,
             w_dim: 8,
             steps: 1,
+            precision: FloatFormat::Float32,
         };
         let failure = Bench::new(&args).err().unwrap();
         assert_eq!(failure.exit_code(), 1);

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use stylegan::{FloatFormat, Precision};
 
 use crate::drawing::{Artist, ModelArgs, psi};
 use crate::failure::Failure;
 use crate::output;
 use crate::picture::Picture;
+use crate::precision;
 use crate::printer::Printer;
 use crate::seeds::Seeds;
 
@@ -44,6 +46,9 @@ pub struct Args {
     /// Enlarge by this whole factor, each pixel becoming a square
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub enlarge: u8,
+    /// What the four highest resolutions compute in: float32, bfloat16 or float16
+    #[arg(long, value_name = "FORMAT", default_value_t = FloatFormat::Float32)]
+    pub precision: FloatFormat,
 }
 
 /// A line of output.
@@ -63,9 +68,11 @@ struct Written<'a> {
 ///
 /// When there is no model, or a file cannot be written.
 pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    precision::check(args.precision, printer)?;
     let artist = Artist::open(&args.model, printer)?;
     let (artist, subjects) =
         artist.subjects(args.codes.as_deref(), &args.seeds.0, (args.psi, args.cutoff))?;
+    let artist = artist.with_precision(Precision::official(args.precision));
     let pictures = artist.draw(&subjects.ws, &subjects.seeds, printer)?;
     let pictures = pictures.iter().map(|picture| picture.enlarged(args.enlarge.into()));
     let write = |picture: &Picture, file: &str, seed, name| {

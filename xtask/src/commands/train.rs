@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
+use stylegan::FloatFormat;
 use stylegan_dataset::{Dataset, OpenOptions};
 use stylegan_trainer::config::TrainConfig;
 use stylegan_trainer::events::Finished;
@@ -20,6 +21,7 @@ use crate::interrupt;
 use crate::memory;
 use crate::model;
 use crate::place;
+use crate::precision;
 use crate::printer::Printer;
 use crate::progress::duration;
 use crate::ranks::Ranks;
@@ -58,6 +60,9 @@ pub struct Args {
     /// Seed of the weights, the order of the images, the latents and the noise
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// What the highest resolutions compute in: float32, bfloat16 or float16. The section `precision` of the configuration has the rest
+    #[arg(long, value_name = "FORMAT")]
+    pub precision: Option<FloatFormat>,
     /// Go on without images that cannot be read
     #[arg(long)]
     pub skip_bad: bool,
@@ -120,6 +125,7 @@ pub fn run(args: &Args, ranks: &Ranks, printer: Printer) -> Result<(), Failure> 
         let toml = settings.config.to_toml().map_err(Failure::program)?;
         return printer.data(toml.trim_end(), &settings.config);
     }
+    precision::check(settings.config.precision.dtype, printer)?;
     let init = args.init_from.as_deref().map(|path| init_files(path, printer)).transpose()?;
     let measured = measuring::open(&settings.config, &args.weights)?;
     train(settings, init.as_ref(), measured, ranks, printer)

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Activation, DownConv2d, Pullback};
+use stylegan_layers::{Activation, Clamp, DownConv2d, Pullback};
 use stylegan_ops as ops;
 
 use crate::layer::ConvLayer;
@@ -44,6 +44,14 @@ impl DownBlock {
             }
         };
         Ok(Self { conv0, blur: config.blur, conv1 })
+    }
+
+    pub(crate) fn set_clamp(&mut self, clamp: Clamp) {
+        self.conv0.set_clamp(clamp);
+        match &mut self.conv1 {
+            Conv1::Halving { activation, .. } => activation.set_clamp(clamp),
+            Conv1::ThenHalving(layer) => layer.set_clamp(clamp),
+        }
     }
 
     /// `[N, Ci, H, W]` to `[N, Co, H/2, W/2]`.

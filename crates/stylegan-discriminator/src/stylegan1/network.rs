@@ -2,7 +2,7 @@
 
 use candle_core::{Error, Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Pullback, Pyramid, Structure};
+use stylegan_layers::{Precision, Pullback, Pyramid, Structure};
 use stylegan_ops as ops;
 
 use super::block::{DownBlock, halving_vjp};
@@ -25,6 +25,7 @@ pub(crate) struct Network {
     /// Of each block but the smallest, from the smallest.
     blocks: Vec<DownBlock>,
     head: Head,
+    precision: Precision,
 }
 
 impl Network {
@@ -60,7 +61,16 @@ impl Network {
             from_rgb,
             blocks,
             head: Head::new(config, sizes, 1.0, vb_of(0))?,
+            precision: Precision::FLOAT32,
         })
+    }
+
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+        let clamp = precision.clamp(1.0);
+        self.from_rgb.iter_mut().flatten().for_each(|layer| layer.set_clamp(clamp));
+        self.blocks.iter_mut().for_each(|block| block.set_clamp(clamp));
+        self.head.set_clamp(clamp);
     }
 
     /// The resolutions from base to full size.
@@ -97,12 +107,13 @@ impl Network {
         labels: Option<&Tensor>,
     ) -> Result<Scores> {
         let (last, fade) = self.split(image, lod)?;
-        let mut x = self.rgb_layer(last)?.forward(image)?;
+        let mut x = self.from_rgb(last, image)?;
         for block in (1..=last).rev() {
             x = self.blocks[block - 1].forward(&x)?;
+            x = self.precision.enter(&x, &self.pyramid, block - 1)?;
             if fade > 0.0 && block == last {
                 let half = ops::downsample_box2d(image)?;
-                x = fade_to(&x, &self.rgb_layer(last - 1)?.forward(&half)?, fade)?;
+                x = fade_to(&x, &self.from_rgb(last - 1, &half)?, fade)?;
             }
         }
         self.scores(&self.head.forward(&x)?, labels)
@@ -116,13 +127,14 @@ impl Network {
         labels: Option<&Tensor>,
     ) -> Result<(Scores, Tape)> {
         let (last, fade) = self.split(image, lod)?;
-        let (mut x, mut pullback) = self.rgb_layer(last)?.forward_with_vjp(image)?;
+        let (mut x, mut pullback) = self.from_rgb_with_vjp(last, image)?;
         for block in (1..=last).rev() {
             let (y, vjp) = self.blocks[block - 1].forward_with_vjp(&x)?;
-            (x, pullback) = (y, pullback.then(vjp));
+            let (y, enter) = self.precision.enter_with_vjp(&y, &self.pyramid, block - 1)?;
+            (x, pullback) = (y, pullback.then(vjp).then(enter));
             if fade > 0.0 && block == last {
                 let half = ops::downsample_box2d(image)?;
-                let (y, vjp) = self.rgb_layer(last - 1)?.forward_with_vjp(&half)?;
+                let (y, vjp) = self.from_rgb_with_vjp(last - 1, &half)?;
                 x = fade_to(&x, &y, fade)?;
                 let (detailed, coarse) = (pullback, halving_vjp().then(vjp));
                 pullback = Pullback::new(move |g| {
@@ -137,8 +149,8 @@ impl Network {
             LabelHead::Switch => labels.cloned(),
             LabelHead::AcGan => None,
         };
-        let tape = Tape { pullback: pullback.then(vjp), outputs: outputs.dim(1)?, labels };
-        Ok((scores, tape))
+        let (pullback, outputs) = (pullback.then(vjp), outputs.dim(1)?);
+        Ok((scores, Tape { pullback, outputs, labels, precision: self.precision }))
     }
 
     /// Halves full images until they are of the level of detail's resolution.
@@ -161,6 +173,17 @@ impl Network {
             bail!("discriminator: images are {h} x {w} at lod {lod}, expected {eh} x {ew}");
         }
         Ok((last, fade))
+    }
+
+    /// An image in the format of a block, and its fromRGB layer.
+    fn from_rgb(&self, block: usize, image: &Tensor) -> Result<Tensor> {
+        self.rgb_layer(block)?.forward(&self.precision.enter(image, &self.pyramid, block)?)
+    }
+
+    fn from_rgb_with_vjp(&self, block: usize, image: &Tensor) -> Result<(Tensor, Pullback)> {
+        let (image, enter) = self.precision.enter_with_vjp(image, &self.pyramid, block)?;
+        let (y, vjp) = self.rgb_layer(block)?.forward_with_vjp(&image)?;
+        Ok((y, enter.then(vjp)))
     }
 
     fn rgb_layer(&self, block: usize) -> Result<&ConvLayer> {

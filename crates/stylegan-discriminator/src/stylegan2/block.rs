@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Activation, Equalized, FilteredDownConv2d, Pullback};
+use stylegan_layers::{Activation, Equalized, FilteredDownConv2d, Precision, Pullback};
 
 use crate::layer::ConvLayer;
 
@@ -42,6 +42,13 @@ impl DownBlock {
             conv1: FilteredDownConv2d::new(inputs, outputs, 3, equalized, vb)?,
             skip,
         })
+    }
+
+    /// What is added to a shortcut has another gain, and so has its limit.
+    pub(super) fn set_precision(&mut self, precision: Precision) {
+        self.conv0.set_clamp(precision.clamp(1.0));
+        let gain = if self.skip.is_some() { FRAC_1_SQRT_2 } else { 1.0 };
+        self.activation.set_clamp(precision.clamp(gain));
     }
 
     /// `[N, Ci, H, W]` to `[N, Co, H/2, W/2]`.

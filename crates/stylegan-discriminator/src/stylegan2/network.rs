@@ -4,7 +4,7 @@ use std::f64::consts::SQRT_2;
 
 use candle_core::{Error, Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use stylegan_layers::{Architecture, Pullback, Pyramid, Structure};
+use stylegan_layers::{Architecture, Precision, Pullback, Pyramid, Structure};
 use stylegan_ops::{self as ops, Upfirdn};
 
 use super::block::DownBlock;
@@ -23,6 +23,7 @@ pub(crate) struct Network {
     blocks: Vec<DownBlock>,
     head: Head,
     labels: Option<LabelMapping>,
+    precision: Precision,
 }
 
 impl Network {
@@ -55,7 +56,16 @@ impl Network {
             dim => (Some(LabelMapping::new(dim, width, vb.pp("mapping"))?), width),
         };
         let head = Head::new(config, (width, width, outputs), SQRT_2, vb_of(0))?;
-        Ok(Self { pyramid, from_rgb, blocks, head, labels })
+        let precision = Precision::FLOAT32;
+        Ok(Self { pyramid, from_rgb, blocks, head, labels, precision })
+    }
+
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+        let clamp = precision.clamp(1.0);
+        self.from_rgb.iter_mut().flatten().for_each(|layer| layer.set_clamp(clamp));
+        self.blocks.iter_mut().for_each(|block| block.set_precision(precision));
+        self.head.set_clamp(clamp);
     }
 
     pub(crate) fn pyramid(&self) -> &Pyramid {
@@ -73,7 +83,7 @@ impl Network {
         let (mut x, mut image) = (None, image.clone());
         for block in (0..=self.blocks.len()).rev() {
             if let Some(layer) = &self.from_rgb[block] {
-                let y = layer.forward(&image)?;
+                let y = layer.forward(&self.precision.enter(&image, &self.pyramid, block)?)?;
                 x = Some(match x {
                     Some(x) => (y + x)?,
                     None => y,
@@ -83,7 +93,8 @@ impl Network {
                 }
             }
             if let (Some(map), Some(below)) = (&x, block.checked_sub(1)) {
-                x = Some(self.blocks[below].forward(map)?);
+                let y = self.blocks[below].forward(map)?;
+                x = Some(self.precision.enter(&y, &self.pyramid, below)?);
             }
         }
         let Some(x) = x else { bail!("discriminator: a network without a fromRGB layer") };
@@ -105,8 +116,10 @@ impl Network {
             let mut step = Step { from_rgb: None, block: None };
             if let Some(layer) = &self.from_rgb[block] {
                 let (_, _, h, w) = image.dims4()?;
-                let (y, pullback) = layer.forward_with_vjp(&image)?;
-                step.from_rgb = Some((pullback, (h, w)));
+                let (entered, enter) =
+                    self.precision.enter_with_vjp(&image, &self.pyramid, block)?;
+                let (y, pullback) = layer.forward_with_vjp(&entered)?;
+                step.from_rgb = Some((enter.then(pullback), (h, w)));
                 x = Some(match x {
                     Some(x) => (y + x)?,
                     None => y,
@@ -117,7 +130,8 @@ impl Network {
             }
             if let (Some(map), Some(below)) = (&x, block.checked_sub(1)) {
                 let (y, pullback) = self.blocks[below].forward_with_vjp(map)?;
-                step.block = Some(pullback);
+                let (y, enter) = self.precision.enter_with_vjp(&y, &self.pyramid, below)?;
+                step.block = Some(pullback.then(enter));
                 x = Some(y);
             }
             steps.push(step);
@@ -126,9 +140,8 @@ impl Network {
         let (outputs, head) = self.head.forward_with_vjp(&x)?;
         let (scores, direction) = self.scores(&outputs, labels)?;
         let blocks = Pullback::new(move |g| input_gradient(&steps, g));
-        let tape =
-            Tape { pullback: blocks.then(head), outputs: outputs.dim(1)?, labels: direction };
-        Ok((scores, tape))
+        let (pullback, outputs, precision) = (blocks.then(head), outputs.dim(1)?, self.precision);
+        Ok((scores, Tape { pullback, outputs, labels: direction, precision }))
     }
 
     fn check(&self, image: &Tensor, lod: f64) -> Result<()> {

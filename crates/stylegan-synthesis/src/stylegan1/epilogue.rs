@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
-use stylegan_layers::{Equalized, EqualizedLinear, LEAKY_SLOPE};
+use stylegan_layers::{Clamp, Equalized, EqualizedLinear, LEAKY_SLOPE, Precision};
 use stylegan_ops::{self as ops, StyledConv2d};
 
 use super::conv::Conv;
@@ -24,6 +24,7 @@ pub(crate) struct Epilogue {
     pixel_norm: bool,
     instance_norm: bool,
     style: Option<EqualizedLinear>,
+    clamp: Clamp,
 }
 
 #[derive(Debug, Clone)]
@@ -71,7 +72,14 @@ impl Epilogue {
             pixel_norm: config.pixel_norm,
             instance_norm: config.instance_norm,
             style,
+            clamp: Clamp::NONE,
         })
+    }
+
+    /// A norm that follows the activation keeps it in range by itself.
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        let normalized = self.pixel_norm || self.instance_norm;
+        self.clamp = if normalized { Clamp::NONE } else { precision.clamp(1.0) };
     }
 
     /// `conv` of `x` `[N, Ci, H, W]` and what follows it, with all layers' styles `[N, layers, w_dim]`, to `[N, C, H, W]` or twice that size.
@@ -117,6 +125,7 @@ impl Epilogue {
             }
             None => ops::bias_act(&x, &self.bias, 1.0, Some(LEAKY_SLOPE))?,
         };
+        x = self.clamp.forward(&x)?;
         if self.pixel_norm {
             x = ops::pixel_norm(&x, self.epsilon)?;
         }
@@ -132,6 +141,7 @@ impl Epilogue {
 /// Style modulation without a normalisation: `x * (scale + 1) + shift`, `style` `[N, 2C]`.
 fn modulate(x: &Tensor, style: &Tensor) -> Result<Tensor> {
     let (n, c, _, _) = x.dims4()?;
+    let style = style.to_dtype(x.dtype())?;
     let scale = style.narrow(1, 0, c)?.reshape((n, c, 1, 1))?.affine(1.0, 1.0)?;
     let shift = style.narrow(1, c, c)?.reshape((n, c, 1, 1))?;
     x.broadcast_mul(&scale)?.broadcast_add(&shift)

@@ -2,7 +2,7 @@
 
 use candle_core::{Error, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
-use stylegan_layers::{Equalized, EqualizedConv2d, Pyramid, Structure, UpConv2d};
+use stylegan_layers::{Clamp, Equalized, EqualizedConv2d, Precision, Pyramid, Structure, UpConv2d};
 use stylegan_ops as ops;
 
 use super::conv::{Blur, Conv};
@@ -22,6 +22,7 @@ pub(crate) struct Network {
     w_dim: usize,
     input: Input,
     blocks: Vec<Block>,
+    precision: Precision,
 }
 
 /// What the first block starts from.
@@ -50,6 +51,7 @@ struct Block {
 struct ToRgb {
     conv: EqualizedConv2d,
     bias: Tensor,
+    clamp: Clamp,
 }
 
 impl Network {
@@ -65,7 +67,19 @@ impl Network {
             w_dim: config.w_dim,
             input: Input::new(config, &pyramid, vb.pp("b4"))?,
             blocks,
+            precision: Precision::FLOAT32,
         })
+    }
+
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+        for block in &mut self.blocks {
+            block.epilogue0.set_precision(precision);
+            block.epilogue1.set_precision(precision);
+            if let Some(to_rgb) = &mut block.to_rgb {
+                to_rgb.clamp = precision.clamp(1.0);
+            }
+        }
     }
 
     /// The number of layers that take a style.
@@ -104,6 +118,7 @@ impl Network {
             if fade > 0.0 && index == last {
                 previous = Some(self.rgb(index - 1, &x)?);
             }
+            x = self.precision.enter(&x, &self.pyramid, index)?;
             x = block.forward(&x, ws, noise)?;
         }
         let image = self.rgb(last, &x)?;
@@ -118,7 +133,10 @@ impl Network {
 
     fn rgb(&self, block: usize, x: &Tensor) -> Result<Tensor> {
         match &self.blocks[block].to_rgb {
-            Some(to_rgb) => ops::bias_act(&to_rgb.conv.forward(x)?, &to_rgb.bias, 1.0, None),
+            Some(ToRgb { conv, bias, clamp }) => {
+                let image = ops::bias_act(&conv.forward(x)?, bias, 1.0, None)?;
+                self.precision.leave(&clamp.forward(&image)?)
+            }
             None => bail!("synthesis: block {block} has no toRGB layer"),
         }
     }
@@ -221,6 +239,7 @@ impl ToRgb {
         Ok(Self {
             bias: vb.get_with_hints(channels, "bias", Init::Const(0.0))?,
             conv: EqualizedConv2d::new(maps, channels, 1, Equalized::PLAIN, vb)?,
+            clamp: Clamp::NONE,
         })
     }
 }

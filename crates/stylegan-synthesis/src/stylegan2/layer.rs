@@ -4,7 +4,7 @@ use std::f64::consts::SQRT_2;
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
-use stylegan_layers::{LEAKY_SLOPE, ModulatedConv, ModulatedConvTape};
+use stylegan_layers::{Clamp, LEAKY_SLOPE, ModulatedConv, ModulatedConvTape, Precision};
 use stylegan_ops::{self as ops, ScaledActivation};
 
 use crate::{Noise, SynthesisConfig};
@@ -22,6 +22,7 @@ pub(super) struct Layer {
     bias: Tensor,
     /// Of the activation: noise and bias are multiplied with it, as the convolution is, since a leaky ReLU is homogeneous.
     gain: f64,
+    clamp: Clamp,
 }
 
 #[derive(Debug, Clone)]
@@ -34,6 +35,7 @@ struct NoiseInput {
 pub(super) struct LayerTape {
     conv: ModulatedConvTape,
     output: Tensor,
+    clamp: Clamp,
 }
 
 impl Layer {
@@ -63,7 +65,13 @@ impl Layer {
             bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?,
             conv: ModulatedConv::new(config.w_dim, shape, (up, true), gain, vb)?,
             gain,
+            clamp: Clamp::NONE,
         })
+    }
+
+    /// The limit has the residual gain too.
+    pub(super) fn set_precision(&mut self, precision: Precision) {
+        self.clamp = precision.clamp(self.gain / SQRT_2);
     }
 
     pub(super) fn index(&self) -> usize {
@@ -95,8 +103,9 @@ impl Layer {
         };
         let style = style(ws, self.index)?;
         let (output, conv) = self.conv.forward_activated(x, &style, &activation)?;
-        // The mask is piecewise constant: nothing flows through it.
-        let tape = LayerTape { conv, output: output.detach() };
+        let output = self.clamp.forward(&output)?;
+        // The masks are piecewise constant: nothing flows through them.
+        let tape = LayerTape { conv, output: output.detach(), clamp: self.clamp };
         Ok((output, tape))
     }
 
@@ -110,7 +119,8 @@ impl Layer {
 impl LayerTape {
     /// From the gradient of the output to those of `x` and of the layer's `w`.
     pub(super) fn vjp(&self, g: &Tensor) -> Result<(Tensor, Tensor)> {
-        self.conv.vjp(&ops::leaky_relu_vjp(g, &self.output, LEAKY_SLOPE)?)
+        let g = self.clamp.vjp(g, &self.output)?;
+        self.conv.vjp(&ops::leaky_relu_vjp(&g, &self.output, LEAKY_SLOPE)?)
     }
 }
 
@@ -122,10 +132,16 @@ pub(super) struct ToRgb {
     index: usize,
     conv: ModulatedConv,
     bias: Tensor,
+    precision: Precision,
 }
 
 /// The way back through a [`ToRgb`].
-pub(super) struct ToRgbTape(ModulatedConvTape);
+pub(super) struct ToRgbTape {
+    conv: ModulatedConvTape,
+    /// Before it left the block's format.
+    image: Tensor,
+    clamp: Clamp,
+}
 
 impl ToRgb {
     pub(super) fn new(
@@ -139,7 +155,12 @@ impl ToRgb {
             index,
             bias: vb.get_with_hints(config.channels, "bias", Init::Const(0.0))?,
             conv: ModulatedConv::new(config.w_dim, shape, (false, false), 1.0, vb)?,
+            precision: Precision::FLOAT32,
         })
+    }
+
+    pub(super) fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     pub(super) fn index(&self) -> usize {
@@ -149,14 +170,18 @@ impl ToRgb {
     /// `x` `[N, C, H, W]` and all layers' styles to an image.
     pub(super) fn forward_with_vjp(&self, x: &Tensor, ws: &Tensor) -> Result<(Tensor, ToRgbTape)> {
         let (y, conv) = self.conv.forward_with_vjp(x, &style(ws, self.index)?)?;
-        Ok((ops::bias_act(&y, &self.bias, 1.0, None)?, ToRgbTape(conv)))
+        let clamp = self.precision.clamp(1.0);
+        let image = clamp.forward(&ops::bias_act(&y, &self.bias, 1.0, None)?)?;
+        let tape = ToRgbTape { conv, image: image.detach(), clamp };
+        Ok((self.precision.leave(&image)?, tape))
     }
 }
 
 impl ToRgbTape {
     /// From the gradient of the image to those of `x` and of the layer's `w`.
     pub(super) fn vjp(&self, g: &Tensor) -> Result<(Tensor, Tensor)> {
-        self.0.vjp(g)
+        let g = g.to_dtype(self.image.dtype())?;
+        self.conv.vjp(&self.clamp.vjp(&g, &self.image)?)
     }
 }
 

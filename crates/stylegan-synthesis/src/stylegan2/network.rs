@@ -4,7 +4,9 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use candle_core::{Error, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
-use stylegan_layers::{Architecture, Equalized, FilteredUpConv2d, Pyramid, Structure};
+use stylegan_layers::{
+    Architecture, Equalized, FilteredUpConv2d, Precision, Pullback, Pyramid, Structure,
+};
 use stylegan_ops::{self as ops, Upfirdn};
 
 use super::layer::{Layer, ToRgb};
@@ -18,6 +20,7 @@ pub(crate) struct Network {
     w_dim: usize,
     constant: Tensor,
     blocks: Vec<Block>,
+    precision: Precision,
 }
 
 /// The layers of one resolution. The style of `to_rgb` is also that of the next block's `conv0`.
@@ -49,7 +52,17 @@ impl Network {
             })
             .collect::<Result<_>>()?;
         let constant = vb.pp("b4").get_with_hints(shape, "const", normal)?;
-        Ok(Self { pyramid, w_dim: config.w_dim, constant, blocks })
+        let precision = Precision::FLOAT32;
+        Ok(Self { pyramid, w_dim: config.w_dim, constant, blocks, precision })
+    }
+
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+        for block in &mut self.blocks {
+            let convs = block.conv0.iter_mut().chain([&mut block.conv1]);
+            convs.for_each(|conv| conv.set_precision(precision));
+            block.to_rgb.iter_mut().for_each(|to_rgb| to_rgb.set_precision(precision));
+        }
     }
 
     pub(crate) fn pyramid(&self) -> &Pyramid {
@@ -60,7 +73,7 @@ impl Network {
     pub(crate) fn forward(&self, ws: &Tensor, lod: f64, noise: &Noise) -> Result<Tensor> {
         self.pyramid.split(lod, Structure::Fixed)?;
         // Each block's tape is dropped at once, and with it what only the way back needs.
-        self.run(ws, noise, |_| {})
+        self.run(ws, noise, |_, _| {})
     }
 
     /// The images and the way back to the styles.
@@ -70,11 +83,17 @@ impl Network {
         noise: &Noise,
     ) -> Result<(Tensor, StylesTape)> {
         let mut blocks = Vec::with_capacity(self.blocks.len());
-        let image = self.run(ws, noise, |tape| blocks.push(tape))?;
-        Ok((image, StylesTape { blocks, layers: 2 * self.blocks.len() }))
+        let image = self.run(ws, noise, |enter, tape| blocks.push((enter, tape)))?;
+        let (layers, precision) = (2 * self.blocks.len(), self.precision);
+        Ok((image, StylesTape { blocks, layers, precision }))
     }
 
-    fn run(&self, ws: &Tensor, noise: &Noise, mut keep: impl FnMut(BlockTape)) -> Result<Tensor> {
+    fn run(
+        &self,
+        ws: &Tensor,
+        noise: &Noise,
+        mut keep: impl FnMut(Pullback, BlockTape),
+    ) -> Result<Tensor> {
         let (n, layers, w_dim) = ws.dims3()?;
         let expected = (2 * self.blocks.len(), self.w_dim);
         if (layers, w_dim) != expected {
@@ -83,10 +102,11 @@ impl Network {
         let (_, c, h, w) = self.constant.dims4()?;
         let mut x = self.constant.broadcast_as((n, c, h, w))?.contiguous()?;
         let mut image = None;
-        for block in &self.blocks {
-            let (y, tape) = block.forward_with_vjp(&x, &mut image, ws, noise)?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            let (entered, enter) = self.precision.enter_with_vjp(&x, &self.pyramid, index)?;
+            let (y, tape) = block.forward_with_vjp(&entered, &mut image, ws, noise)?;
             x = y;
-            keep(tape);
+            keep(enter, tape);
         }
         match image {
             Some(image) => Ok(image),

@@ -1,15 +1,17 @@
 //! From the gradient of an image to that of its styles.
 
 use candle_core::{Result, Tensor, bail};
-use stylegan_layers::Pullback;
+use stylegan_layers::{Precision, Pullback};
 use stylegan_ops::{self as ops, Upfirdn};
 
 use super::layer::{LayerTape, ToRgbTape};
 
 /// The way back from images to styles.
 pub struct StylesTape {
-    pub(super) blocks: Vec<BlockTape>,
+    /// Of each block, the way back through its change of format and through its layers.
+    pub(super) blocks: Vec<(Pullback, BlockTape)>,
     pub(super) layers: usize,
+    pub(super) precision: Precision,
 }
 
 /// The way back through one block; layers with the index of their style.
@@ -29,11 +31,16 @@ impl StylesTape {
     /// # Errors
     /// If the cotangent is of another shape.
     pub fn styles_gradient(&self, cotangent: &Tensor) -> Result<Tensor> {
+        self.precision.scaled_vjp(cotangent, |cotangent| self.vjp(cotangent))
+    }
+
+    fn vjp(&self, cotangent: &Tensor) -> Result<Tensor> {
         let mut gradients: Vec<Option<Tensor>> = vec![None; self.layers];
         let mut image = Some(cotangent.clone());
         let mut x = None;
-        for block in self.blocks.iter().rev() {
+        for (enter, block) in self.blocks.iter().rev() {
             (x, image) = block.vjp(x, image, &mut gradients)?;
+            x = x.map(|x| enter.apply(&x)).transpose()?;
         }
         let gradients = gradients.into_iter().collect::<Option<Vec<_>>>();
         match gradients {

@@ -8,7 +8,7 @@ use super::layers::most_like;
 use super::{
     AugmentSection, AverageSection, ConfigError, DataSection, DiscriminatorLossKind,
     DiscriminatorSection, GeneratorSection, LossSection, NetworkGeneration, NetworkSection,
-    OptimizerSection, RunSection, ScheduleSection, TrainConfig, TrainingNoise,
+    OptimizerSection, PrecisionSection, RunSection, ScheduleSection, TrainConfig, TrainingNoise,
 };
 
 mod stylegan2;
@@ -249,6 +249,7 @@ fn official() -> TrainConfig {
         },
         augment: AugmentSection::default(),
         average: AverageSection { half_life_kimg: 10.0, rampup: 0.0, decay: 0.0 },
+        precision: PrecisionSection::default(),
     }
 }
 

@@ -11,6 +11,7 @@ impl TrainConfig {
     /// The first problem, naming its key.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_networks()?;
+        self.validate_precision()?;
         self.validate_training()?;
         let schedule = self.schedule()?;
         for (_, state) in schedule.phases() {

@@ -1,6 +1,6 @@
 //! The shapes of both networks' layers, and what follows from them.
 
-use stylegan::{DiscriminatorConfig, GeneratorConfig, LabelHead, Structure};
+use stylegan::{DiscriminatorConfig, GeneratorConfig, LabelHead, Precision, Structure};
 
 use super::Work;
 
@@ -9,14 +9,20 @@ use super::Work;
 pub(super) struct Shapes {
     pub(super) generator: GeneratorConfig,
     pub(super) discriminator: DiscriminatorConfig,
+    pub(super) precision: Precision,
 }
 
-/// Bytes that a value costs between two convolutions, written once and read twice.
-const BYTES_A_VALUE: f64 = 12.0;
+/// Between two convolutions, a value is written once and read twice.
+const PASSES: f64 = 3.0;
 
 impl Shapes {
-    pub(super) fn new(generator: &GeneratorConfig, discriminator: &DiscriminatorConfig) -> Self {
-        Self { generator: generator.clone(), discriminator: discriminator.clone() }
+    pub(super) fn new(
+        generator: &GeneratorConfig,
+        discriminator: &DiscriminatorConfig,
+        precision: Precision,
+    ) -> Self {
+        let (generator, discriminator) = (generator.clone(), discriminator.clone());
+        Self { generator, discriminator, precision }
     }
 
     pub(super) fn blocks(&self) -> usize {
@@ -30,6 +36,11 @@ impl Shapes {
     pub(super) fn pixels(&self, block: usize) -> usize {
         let [h, w] = self.generator.synthesis.base;
         (h << block) * (w << block)
+    }
+
+    /// Bytes of a value in a block's maps.
+    fn bytes(&self, block: usize) -> usize {
+        if self.precision.is_half(block, self.blocks()) { 2 } else { 4 }
     }
 
     /// Trained scalars of generator and discriminator.
@@ -125,34 +136,33 @@ impl Shapes {
                 discriminator += conv(maps, maps, pixels) + conv(maps, below, pixels);
             }
         }
-        let (generator_values, discriminator_values) = self.activations(level);
-        let work = |operations: f64, values: usize| Work {
-            operations,
-            bytes: values as f64 * BYTES_A_VALUE,
-        };
-        (work(generator, generator_values), work(discriminator, discriminator_values))
+        let (generator_bytes, discriminator_bytes) = self.activations(level);
+        let work =
+            |operations: f64, bytes: usize| Work { operations, bytes: bytes as f64 * PASSES };
+        (work(generator, generator_bytes), work(discriminator, discriminator_bytes))
     }
 
-    /// Values kept for the pass backwards of one image in each network, with `level` the newest block.
+    /// Bytes kept for the pass backwards of one image in each network, with `level` the newest block.
     pub(super) fn activations(&self, level: usize) -> (usize, usize) {
         let s = &self.generator.synthesis;
         let epilogue = 1 + usize::from(s.pixel_norm) + usize::from(s.instance_norm || s.use_styles);
         let channels = s.channels;
         let (mut generator, mut discriminator) = (0, 0);
         for block in 0..=level {
-            let (maps, pixels) = (self.maps(block), self.pixels(block));
+            // The bytes of one map.
+            let (maps, map) = (self.maps(block), self.pixels(block) * self.bytes(block));
             // A convolution and the epilogue, twice; upscaling and blur before the first.
-            generator += 2 * (1 + epilogue) * maps * pixels;
+            generator += 2 * (1 + epilogue) * maps * map;
             // fromRGB or the block before; a convolution and its activation.
-            discriminator += 3 * maps * pixels;
+            discriminator += 3 * maps * map;
             if block > 0 {
                 let below = self.maps(block - 1);
-                generator += below * pixels + usize::from(s.blur) * maps * pixels;
+                generator += below * map + usize::from(s.blur) * maps * map;
                 // The blur, the second convolution before it is halved, and its activation.
-                discriminator += usize::from(self.discriminator.blur) * maps * pixels;
-                discriminator += below * pixels + below * pixels / 4;
+                discriminator += usize::from(self.discriminator.blur) * maps * map;
+                discriminator += below * map + below * map / 4;
             }
         }
-        (generator + 2 * channels * self.pixels(level), discriminator)
+        (generator + 4 * 2 * channels * self.pixels(level), discriminator)
     }
 }

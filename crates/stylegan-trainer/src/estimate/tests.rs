@@ -94,6 +94,12 @@ fn more_work_takes_more() {
     let moments = bigger(&["optimizer.beta1=0.9"]);
     let trained = base.generator_parameters + base.discriminator_parameters;
     assert_eq!(moments.parameter_bytes - base.parameter_bytes, 4 * trained as u64);
+    // The smallest block stays as it is.
+    let [half, single] = ["bfloat16", "float32"].map(|dtype| {
+        let setting = format!("precision.dtype={dtype}");
+        bigger(&[&setting]).activation_bytes as f64
+    });
+    assert!((0.5..0.55).contains(&(half / single)), "{half} of {single}");
     // A run that never reaches full resolution keeps less.
     assert!(bigger(&["run.total_kimg=10"]).activation_bytes < base.activation_bytes);
 }

@@ -1,6 +1,7 @@
 //! The time of training steps and of generation, as `cargo xtask bench` measures it.
 
 use candle_core::Device;
+use stylegan::FloatFormat;
 
 use super::report::Report;
 use crate::commands::bench::{Args, Mode, Network, line};
@@ -30,6 +31,7 @@ pub fn measure(device: &Device, report: &mut Report) -> Result<(), Failure> {
                 w_dim: width,
                 data: None,
                 steps: 5,
+                precision: FloatFormat::Float32,
             };
             // A size that does not fit this GPU is no failure of the others.
             match line(&args) {

@@ -108,6 +108,9 @@ fn options(args: &Args, config: &mut TrainConfig) {
     if let Some(seed) = args.seed {
         config.run.seed = seed;
     }
+    if let Some(dtype) = args.precision {
+        config.precision.dtype = dtype;
+    }
     if let Some(metrics) = &args.metrics {
         config.run.metrics.clone_from(metrics);
     }
