@@ -67,7 +67,7 @@ pub fn chosen() -> &'static Device {
 }
 
 /// What to try against everything that keeps a GPU from being used.
-fn failure(error: GpuError) -> Failure {
+pub fn failure(error: GpuError) -> Failure {
     let hint = match &error {
         GpuError::NotBuilt => {
             "build it with `cargo build --release -p xtask --features cuda` (README.md says what that needs), or leave --device away"
@@ -84,6 +84,9 @@ fn failure(error: GpuError) -> Failure {
         GpuError::Capability { .. } => "GPUs from the Turing generation on can be used",
         GpuError::Cudnn(_) => {
             "put the folder of libcudnn.so.9 on LD_LIBRARY_PATH, or build with --features cuda-without-cudnn"
+        }
+        GpuError::Bfloat16 { .. } | GpuError::Bfloat16NotBuilt(_) => {
+            "--precision float16 computes on every GPU that this program runs on"
         }
         _ => "--device cpu computes without it",
     };

@@ -41,7 +41,10 @@ impl Conv {
         match blur {
             Blur::None => Ok(x),
             Blur::Binomial => ops::blur(&x),
-            Blur::Custom(kernel) => x.conv2d(&kernel.to_dtype(x.dtype())?, 1, 1, 1, kernel.dim(0)?),
+            Blur::Custom(kernel) => {
+                let y = x.to_dtype(kernel.dtype())?.conv2d(kernel, 1, 1, 1, kernel.dim(0)?)?;
+                y.to_dtype(x.dtype())
+            }
         }
     }
 
