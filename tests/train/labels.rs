@@ -45,6 +45,7 @@ fn found(told: bool, weight: f64) -> Found {
         noise: None,
         augment: Default::default(),
         seed: 0,
+        loss_scale: 1.0,
     };
     let labels = Tensor::new(&LABELS, &Device::Cpu).unwrap();
     let reals = synthetic("reals", (4, 3, 16, 16), 0.0, 0.5);

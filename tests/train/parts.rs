@@ -29,6 +29,7 @@ fn accumulated_gradients_are_those_of_the_whole_batch() {
         noise: None,
         augment: Default::default(),
         seed: 0,
+        loss_scale: 1.0,
     };
     let reals = synthetic("reals", (8, 3, 16, 16), 0.0, 0.5);
     let z = synthetic("z", (8, 12), 0.0, 1.0);

@@ -57,6 +57,7 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
         noise: None,
         augment: Default::default(),
         seed: 0,
+        loss_scale: 1.0,
     };
     let adam = &config["adam"];
     let adam = AdamConfig {

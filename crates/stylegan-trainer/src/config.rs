@@ -30,6 +30,7 @@ mod validate;
 pub use augment::{AugmentMode, AugmentSection};
 pub use error::ConfigError;
 pub(crate) use networks::in_parts;
+pub(crate) use precision::MOST_LOSS_SCALE;
 pub use precision::PrecisionSection;
 pub use presets::{Architecture, PRESETS};
 pub use sections::{

@@ -42,6 +42,15 @@ pub enum Event {
         /// How many steps were skipped one after another.
         in_a_row: usize,
     },
+    /// A step was skipped, because a gradient of the scaled losses was not finite: from now on they are scaled less.
+    LossScaled {
+        /// Real images seen.
+        images: u64,
+        /// The parameter whose gradient it was.
+        parameter: String,
+        /// What losses are multiplied with now.
+        scale: f64,
+    },
     /// Too many steps in a row were skipped; training goes on from an earlier snapshot.
     RolledBack {
         /// Real images seen before.
@@ -118,6 +127,9 @@ pub struct Progress {
     pub r_t: f64,
     /// Steps skipped so far, because a gradient was not finite.
     pub skipped: u64,
+    /// What losses were multiplied with; none where they are not scaled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f64>,
     /// Real images a second.
     pub images_per_second: f64,
     /// Seconds that the run took so far, without interruptions.

@@ -67,11 +67,8 @@ impl StepSettings {
             let (fakes, _) = self.images(&networks.frozen_generator, &z, labels, &draws, at.lod)?;
             penalty = (penalty + half_norms(&fakes.detach(), Origin::Generated, self.r2_gamma)?)?;
         }
-        let gradients = penalty.backward()?;
-        Ok(PenaltyStep {
-            penalty: penalty.detach(),
-            gradients: Gradients::of(&networks.discriminator_parameters, gradients),
-        })
+        let gradients = self.gradients(&penalty, &networks.discriminator_parameters)?;
+        Ok(PenaltyStep { penalty: penalty.detach(), gradients })
     }
 
     /// The gradients of path length regularisation on `n` images, whose running mean is `mean` `[]`.
@@ -108,11 +105,11 @@ impl StepSettings {
         let (images, tape) = generator.synthesis().forward_with_vjp(&ws, &noise)?;
         let cotangent = path_cotangent(&draws.image_noise(images.dims4()?, device)?)?;
         let found = regularizer.evaluate(&tape.styles_gradient(&cotangent)?, mean)?;
-        let gradients = found.loss.backward()?;
+        let gradients = self.gradients(&found.loss, &networks.generator_parameters)?;
         Ok(PathLengthStep {
             penalty: found.loss.detach(),
             mean: found.mean,
-            gradients: Gradients::of(&networks.generator_parameters, gradients),
+            gradients,
             w: w.detach(),
         })
     }

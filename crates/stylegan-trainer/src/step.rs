@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use candle_core::{Result, Tensor};
-use stylegan::{Discriminator, Generator, Noise, NoiseKind, Scores, mix};
+use stylegan::{Discriminator, Generator, Noise, NoiseKind, Parameters, Scores, mix};
 use stylegan_augment::Augmentation;
 use stylegan_losses::{
     ClassLoss, Critic, DiscriminatorLoss, DiscriminatorObjective, GeneratorLoss, Judgement, Origin,
@@ -36,6 +36,8 @@ pub struct StepSettings {
     pub augment: Augment,
     /// The run's seed.
     pub seed: u64,
+    /// Losses are multiplied with it before the pass backwards, and gradients divided by it: a power of two for float16, else 1.
+    pub loss_scale: f64,
 }
 
 /// The loss of an AC-GAN head's guess of labels.
@@ -195,7 +197,7 @@ impl StepSettings {
         let alpha = draws.interpolation(reals.dim(0)?, reals.device())?;
         let mut gradients = Gradients::default();
         let result = objective.evaluate_by_terms(&critic, reals, &fakes, &alpha, |term| {
-            let found = Gradients::of(&networks.discriminator_parameters, term.backward()?);
+            let found = self.gradients(&term, &networks.discriminator_parameters)?;
             gradients.accumulate(found, 1.0)
         })?;
         Ok(DiscriminatorStep {
@@ -243,12 +245,23 @@ impl StepSettings {
             loss = (loss + class)?;
         }
         let loss = loss.mean_all()?;
-        let gradients = loss.backward()?;
         Ok(GeneratorStep {
             loss: loss.detach(),
-            gradients: Gradients::of(&networks.generator_parameters, gradients),
+            gradients: self.gradients(&loss, &networks.generator_parameters)?,
             w: w.detach(),
         })
+    }
+
+    /// The gradients of a loss `[]`, by way of the scaled loss.
+    pub(crate) fn gradients(&self, loss: &Tensor, parameters: &Parameters) -> Result<Gradients> {
+        let scale = self.loss_scale;
+        if scale == 1.0 {
+            return Ok(Gradients::of(parameters, loss.backward()?));
+        }
+        let scaled = Gradients::of(parameters, loss.affine(scale, 0.0)?.backward()?);
+        let mut gradients = Gradients::default();
+        gradients.accumulate(scaled, 1.0 / scale)?;
+        Ok(gradients)
     }
 
     /// Images of latents, with style mixing and noise as in training, and the latents' `w`.

@@ -27,6 +27,7 @@ mod found;
 mod iteration;
 mod labels;
 mod lazy;
+mod loss_scale;
 mod measuring;
 mod parts;
 mod pending;

@@ -242,6 +242,7 @@ impl Bench {
                 noise: Some(NoiseKind::Gaussian),
                 augment: Default::default(),
                 seed: 0,
+                loss_scale: 1.0,
             },
             generator_adam: Adam::new(AdamConfig::default()),
             discriminator_adam: Adam::new(AdamConfig::default()),

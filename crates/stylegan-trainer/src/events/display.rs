@@ -18,6 +18,11 @@ impl fmt::Display for Event {
                 "step skipped at {images} images ({in_a_row} in a row): the gradient of \
                  {parameter} is not finite"
             ),
+            Self::LossScaled { images, parameter, scale } => write!(
+                f,
+                "step skipped at {images} images: the gradient of {parameter} leaves float16; \
+                 losses are scaled by {scale} from now on"
+            ),
             Self::RolledBack { from, to } => {
                 write!(f, "went back from {from} to {to} images, where the last snapshot is")
             }

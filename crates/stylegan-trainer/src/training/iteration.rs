@@ -86,6 +86,7 @@ impl Training {
             resolution: state.resolution,
             minibatch: state.minibatch,
             learning_rate: state.learning_rate,
+            loss_scale: self.loss_scale(),
             ..Progress::default()
         }
     }
@@ -105,6 +106,7 @@ impl Training {
             noise: self.config.generator.training_noise.kind(),
             augment: self.augment(),
             seed: self.position.seed(self.config.run.seed),
+            loss_scale: self.loss_scale().unwrap_or(1.0),
         }
     }
 

@@ -61,7 +61,7 @@ impl Training {
             self.stops |= numbers.stops;
             self.adapt(numbers.real_sign, progress.minibatch, step);
             let skipped = self.skipped_parameter(queued, numbers.skipped)?;
-            if self.count_skips(skipped, observer)? {
+            if self.count_skips(skipped, progress.loss_scale, observer)? {
                 self.pending.clear();
                 return Ok(false);
             }
@@ -123,18 +123,25 @@ impl Training {
         }
     }
 
-    /// Counts a step that was skipped; after too many in a row, goes back to the last snapshot
+    /// Counts a step that was skipped, computed with a factor on its losses or none; after too many in a row, goes back to the last snapshot
     /// and says so with `true`.
     fn count_skips(
         &mut self,
         parameter: Option<String>,
+        loss_scale: Option<f64>,
         observer: &mut dyn Observer,
     ) -> Result<bool, TrainError> {
+        let too_large = self.follow_loss_scale(loss_scale, parameter.is_none());
         let Some(parameter) = parameter else {
             self.position.skipped_in_a_row = 0;
             return Ok(false);
         };
         self.position.skipped += 1;
+        if let (true, Some(scale)) = (too_large, self.loss_scale()) {
+            let images = self.position.images;
+            self.tell(observer, Event::LossScaled { images, parameter, scale })?;
+            return Ok(false);
+        }
         self.position.skipped_in_a_row += 1;
         let (images, in_a_row) = (self.position.images, self.position.skipped_in_a_row);
         self.tell(observer, Event::Skipped { images, parameter, in_a_row })?;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use stylegan_augment::AdaState;
 
+use super::loss_scale::LossScale;
+
 /// Counters from which, with the seed, everything else follows: the schedule, the order of the
 /// images, latents, noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub(super) struct Position {
     /// The probability of augmentation, and what it follows.
     #[serde(default)]
     pub augment: AdaState,
+    /// What losses are multiplied with, once that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// Seconds of training, without interruptions.
     pub seconds: f64,
     /// The data set's fingerprint.
@@ -56,6 +61,7 @@ impl Position {
             rollbacks_in_a_row: 0,
             path_length_mean: 0.0,
             augment: AdaState::new(p),
+            loss_scale: None,
             seconds: 0.0,
             dataset,
         }

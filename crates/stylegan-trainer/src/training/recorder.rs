@@ -78,7 +78,7 @@ impl Recorder {
             stats.append(&mean)?;
         }
         if let Some(writer) = &mut self.tensorboard {
-            let scalars = [
+            let mut scalars = vec![
                 ("loss/generator", mean.generator_loss),
                 ("loss/discriminator", mean.discriminator_loss),
                 ("loss/penalty", mean.penalty),
@@ -93,6 +93,7 @@ impl Recorder {
                 ("progress/images_per_second", mean.images_per_second),
                 ("progress/skipped", mean.skipped as f64),
             ];
+            scalars.extend(mean.loss_scale.map(|scale| ("progress/loss_scale", scale)));
             writer.scalars(mean.images, &scalars)?;
         }
         Ok(Some(mean))

@@ -74,6 +74,7 @@ impl Observer for Watch {
                 "warning: a step was skipped at {images} images, {in_a_row} in a row: the \
                  gradient of {parameter} is not finite"
             )),
+            Event::LossScaled { .. } => self.showing.line(&event.to_string()),
             Event::RolledBack { from, to } => self.showing.line(&format!(
                 "warning: went back from {from} images to the snapshot at {to}, since too many \
                  steps in a row were skipped"
