@@ -7,6 +7,7 @@ mod kill;
 mod labels;
 mod measuring;
 mod parts;
+mod precision;
 mod psp;
 mod ranks;
 mod resume;

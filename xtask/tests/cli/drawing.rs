@@ -192,3 +192,27 @@ fn bench_prints_the_keys_of_the_yardstick() {
     }
     refused(&xtask(folder.path(), ["bench", "--resolution", "48"]), &["48"]);
 }
+
+#[test]
+fn half_precision_draws_nearly_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = tiny_model(folder.path());
+    let model = model.to_str().unwrap();
+    let draw = |precision: &str| {
+        let args = ["generate", "--model", model, "--seeds", "7", "--out", precision];
+        let drawn = xtask(folder.path(), args.into_iter().chain(["--precision", precision]));
+        assert_eq!(drawn.code, Some(0), "{}", drawn.err);
+        assert_eq!(drawn.err.contains("slower"), precision != "float32", "{}", drawn.err);
+        let picture = image::open(folder.path().join(precision).join("seed-0007.png")).unwrap();
+        picture.into_rgb8().into_raw()
+    };
+    let exact = draw("float32");
+    for precision in ["bfloat16", "float16"] {
+        let rounded = draw(precision);
+        let differences = exact.iter().zip(&rounded).map(|(a, b)| u32::from(a.abs_diff(*b)));
+        let sum: u32 = differences.sum();
+        assert!(sum > 0 && sum < 3 * exact.len() as u32, "{precision}: {sum}");
+    }
+    let args = ["generate", "--model", model, "--precision", "half"];
+    refused(&xtask(folder.path(), args), &["--precision", "\"half\"", "bfloat16"]);
+}

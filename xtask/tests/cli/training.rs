@@ -165,6 +165,10 @@ fn configurations_that_cannot_be_are_refused_before_anything_is_written() {
     refuse(&["--set", "loss.r1_gamma=much"], &["loss.r1_gamma"]);
     refuse(&["--set", "loss.r1_gamma"], &["section.key=value"]);
     refuse(&["--kimg=-1"], &["run.total_kimg"]);
+    refuse(
+        &["--precision", "bfloat16", "--resolution", "16"],
+        &["`precision.half_blocks` is 4", "have 3 blocks"],
+    );
     refuse(&["--kimg", "0"], &["run.total_kimg"]);
     refuse(&["--config", "nowhere.toml"], &["nowhere.toml"]);
     fs::write(folder.path().join("mine.toml"), "[schedule]\nminibach = 8\n").unwrap();
@@ -179,12 +183,22 @@ fn configurations_that_cannot_be_are_refused_before_anything_is_written() {
 #[test]
 fn a_dry_run_prints_the_whole_configuration_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let args = ["train", "--preset", "ffhq-1024", "--set", "loss.r1_gamma=7", "--dry-run"];
+    let args = [
+        "train",
+        "--preset",
+        "ffhq-1024",
+        "--set",
+        "loss.r1_gamma=7",
+        "--precision",
+        "float16",
+        "--dry-run",
+    ];
     let plain = lines(folder.path(), args).join("\n");
     let config = stylegan_trainer::config::TrainConfig::from_toml(&plain).unwrap();
     assert_eq!((config.network.resolution, config.loss.r1_gamma), (1024, 7.0));
     let json = lines(folder.path(), args.iter().chain(&["--json"])).join("");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["loss"]["r1_gamma"], 7.0);
+    assert_eq!(json["precision"]["dtype"], "float16");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -121,6 +121,11 @@ fn impossible_values_are_named() {
         ("loss.r1_gamma=nan", "`loss.r1_gamma`"),
         ("run.name=\"a/b\"", "`run.name`"),
         ("run.total_kimg=0", "`run.total_kimg`"),
+        ("precision.clamp=0", "`precision.clamp`"),
+        ("precision.clamp=1e6", "`precision.clamp`"),
+        ("precision.loss_scale=1000", "power of two"),
+        ("precision.loss_scale=0.5", "`precision.loss_scale`"),
+        ("precision.growth_interval=0", "`precision.growth_interval`"),
     ] {
         if part.is_empty() {
             // z and w are of one width here.
@@ -248,4 +253,25 @@ fn what_stylegan2_cannot_be_is_named() {
     for (name, _) in PRESETS {
         preset(name).validate().unwrap();
     }
+}
+
+#[test]
+fn precision_is_float32_unless_it_is_asked_for() {
+    // As files were before there was a choice.
+    let mut table: toml::Table = preset("f").to_toml().unwrap().parse().unwrap();
+    table.remove("precision");
+    let config = TrainConfig::deserialize(toml::Value::Table(table)).unwrap();
+    assert_eq!(config, preset("f"));
+    assert!(!config.precision.precision().is_mixed());
+
+    let message = error("precision.dtype=half").to_string();
+    assert!(message.contains("`precision.dtype`") && message.contains("bfloat16"), "{message}");
+    let mut config = preset("faces-32");
+    config.set("precision.dtype=float16").unwrap();
+    config.validate().unwrap();
+    config.set("precision.half_blocks=5").unwrap();
+    let message = config.validate().unwrap_err().to_string();
+    assert!(message.contains("`precision.half_blocks`") && message.contains('4'), "{message}");
+    config.set("precision.dtype=float32").unwrap();
+    config.validate().unwrap();
 }

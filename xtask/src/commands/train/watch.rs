@@ -123,6 +123,7 @@ mod tests {
             augment_p: 0.0,
             r_t: 0.0,
             skipped: 0,
+            loss_scale: None,
             images_per_second: 210.4,
             seconds: 60.0,
             eta_seconds: Some(600.0),
