@@ -107,13 +107,13 @@ impl Network {
         labels: Option<&Tensor>,
     ) -> Result<Scores> {
         let (last, fade) = self.split(image, lod)?;
-        let mut x = self.from_rgb(last, image)?;
+        let mut x = self.first_map(last, image)?;
         for block in (1..=last).rev() {
             x = self.blocks[block - 1].forward(&x)?;
             x = self.precision.enter(&x, &self.pyramid, block - 1)?;
             if fade > 0.0 && block == last {
                 let half = ops::downsample_box2d(image)?;
-                x = fade_to(&x, &self.from_rgb(last - 1, &half)?, fade)?;
+                x = fade_to(&x, &self.first_map(last - 1, &half)?, fade)?;
             }
         }
         self.scores(&self.head.forward(&x)?, labels)
@@ -127,14 +127,14 @@ impl Network {
         labels: Option<&Tensor>,
     ) -> Result<(Scores, Tape)> {
         let (last, fade) = self.split(image, lod)?;
-        let (mut x, mut pullback) = self.from_rgb_with_vjp(last, image)?;
+        let (mut x, mut pullback) = self.first_map_with_vjp(last, image)?;
         for block in (1..=last).rev() {
             let (y, vjp) = self.blocks[block - 1].forward_with_vjp(&x)?;
             let (y, enter) = self.precision.enter_with_vjp(&y, &self.pyramid, block - 1)?;
             (x, pullback) = (y, pullback.then(vjp).then(enter));
             if fade > 0.0 && block == last {
                 let half = ops::downsample_box2d(image)?;
-                let (y, vjp) = self.from_rgb_with_vjp(last - 1, &half)?;
+                let (y, vjp) = self.first_map_with_vjp(last - 1, &half)?;
                 x = fade_to(&x, &y, fade)?;
                 let (detailed, coarse) = (pullback, halving_vjp().then(vjp));
                 pullback = Pullback::new(move |g| {
@@ -176,11 +176,11 @@ impl Network {
     }
 
     /// An image in the format of a block, and its fromRGB layer.
-    fn from_rgb(&self, block: usize, image: &Tensor) -> Result<Tensor> {
+    fn first_map(&self, block: usize, image: &Tensor) -> Result<Tensor> {
         self.rgb_layer(block)?.forward(&self.precision.enter(image, &self.pyramid, block)?)
     }
 
-    fn from_rgb_with_vjp(&self, block: usize, image: &Tensor) -> Result<(Tensor, Pullback)> {
+    fn first_map_with_vjp(&self, block: usize, image: &Tensor) -> Result<(Tensor, Pullback)> {
         let (image, enter) = self.precision.enter_with_vjp(image, &self.pyramid, block)?;
         let (y, vjp) = self.rgb_layer(block)?.forward_with_vjp(&image)?;
         Ok((y, enter.then(vjp)))
