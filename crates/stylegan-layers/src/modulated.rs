@@ -55,9 +55,7 @@ impl ModulatedConv {
         w: &Tensor,
         activation: &ScaledActivation<'_>,
     ) -> Result<(Tensor, ModulatedConvTape)> {
-        self.styled(x, w, |weight, style| {
-            self.how.forward_activated(x, weight, style, activation)
-        })
+        self.styled(x, w, |weight, style| self.how.forward_activated(x, weight, style, activation))
     }
 
     /// Height and width of the result.
