@@ -1,6 +1,7 @@
 //! A limit of activations.
 
 use candle_core::{Result, Tensor};
+use stylegan_ops as ops;
 
 /// Keeps numbers between a limit and its negative, so that they do not leave the range of float16 (`conv_clamp` of StyleGAN2's
 /// official code); or does nothing.
@@ -18,25 +19,13 @@ impl Clamp {
 
     /// Numbers within the limit stay as they are, and let their gradients through; the others become the limit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let Some(limit) = self.0 else { return Ok(x.clone()) };
-        let free = x.detach();
-        let limited = free.clamp(-limit, limit)?;
-        if !x.track_op() {
-            return Ok(limited);
-        }
-        within(&limited, limit)?.where_cond(x, &limited)
+        self.0.map_or_else(|| Ok(x.clone()), |limit| ops::clamp(x, limit))
     }
 
     /// The gradient of the input from that of the output `y`; tracked in `g`, and constant in `y`.
     pub fn vjp(&self, g: &Tensor, y: &Tensor) -> Result<Tensor> {
-        let Some(limit) = self.0 else { return Ok(g.clone()) };
-        within(&y.detach(), limit)?.where_cond(g, &g.zeros_like()?)
+        self.0.map_or_else(|| Ok(g.clone()), |limit| ops::clamp_vjp(g, y, limit))
     }
-}
-
-/// 1 where a number is within the limit.
-fn within(y: &Tensor, limit: f64) -> Result<Tensor> {
-    y.abs()?.lt(limit)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! asked for. All of it is behind one lock, since a handle of cuDNN must not be used by two threads at a time; work is only queued under it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use candle_core::cuda_backend::cudarc::cudnn::sys::{
@@ -304,18 +305,18 @@ fn with_plan<E: Element>(
     // Nothing is left half done by a thread that panicked here.
     let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
     let engine = match engines.0.entry(device.id()) {
-        std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-        std::collections::hash_map::Entry::Vacant(entry) => {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => {
             let handle = Cudnn::new(stream.clone())?;
             entry.insert(Engine { handle, plans: Plans::default(), workspace: None })
         }
     };
     let key = (pass, *geo, tf32_allowed());
     let plans = E::plans(&mut engine.plans);
-    if !plans.contains_key(&key) {
-        plans.insert(key, Plan::new(&engine.handle, geo, pass)?);
-    }
-    let Some(plan) = plans.get(&key) else { return wrong_plan() };
+    let plan: &_ = match plans.entry(key) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(Plan::new(&engine.handle, geo, pass)?),
+    };
     let bytes = plan.algorithm.workspace();
     if engine.workspace.as_ref().map_or(0, CudaSlice::len) < bytes {
         // The old one is freed in the order of the stream, after what was queued with it.

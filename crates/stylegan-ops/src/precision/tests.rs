@@ -6,9 +6,9 @@ use stylegan_testkit::{Tolerance, assert_close, relative_error, synthetic};
 use crate::{
     Affine, AffineWarps, BatchStatistics, Blurred, ModulatedConv2d, StyledConv2d, Upfirdn, Window,
     adain, affine_warp, affine_warp_vjp, avg_pool2d, batch_norm, batch_statistics, bias_act, blur,
-    channel_dot, conv2d, conv2d_bias_act, conv2d_direct, conv2d_input_vjp, conv2d_weight_vjp,
-    downsample_box2d, downsample_box2d_vjp, flip_kernel, fused_down_kernel, fused_up_kernel,
-    instance_norm, kernel_energy, leaky_relu, leaky_relu_vjp, line_conv2d, linear,
+    channel_dot, clamp, clamp_vjp, conv2d, conv2d_bias_act, conv2d_direct, conv2d_input_vjp,
+    conv2d_weight_vjp, downsample_box2d, downsample_box2d_vjp, flip_kernel, fused_down_kernel,
+    fused_up_kernel, instance_norm, kernel_energy, leaky_relu, leaky_relu_vjp, line_conv2d, linear,
     linear_input_vjp, linear_weight_vjp, max_pool2d, minibatch_stddev, minibatch_stddev_vjp,
     noise_bias_act, normalized_distance, pixel_norm, plane_means, prelu, scale_channels, upfirdn2d,
     upfirdn2d_vjp, upsample_nearest2d, upsample_nearest2d_vjp,
@@ -60,6 +60,8 @@ const STYLE: (Kind, &[usize]) = (Parameter, &[4, 12]);
 const CASES: &[Case] = &[
     case("leaky_relu", &[X], |a| leaky_relu(&a[0], 0.2)),
     case("leaky_relu_vjp", &[X, X], |a| leaky_relu_vjp(&a[0], &a[1].detach(), 0.2)),
+    case("clamp", &[X], |a| clamp(&a[0], 0.75)),
+    case("clamp_vjp", &[X, X], |a| clamp_vjp(&a[0], &a[1].detach(), 0.75)),
     case("bias_act", &[X, BIAS], |a| bias_act(&a[0], &a[1], 0.5, Some(0.2))),
     case("bias_act linear", &[X, BIAS], |a| bias_act(&a[0], &a[1], 0.5, None)),
     case("noise_bias_act", &[X, BIAS, BIAS], |a| {

@@ -6,11 +6,12 @@ use stylegan_ops::random::Stream;
 use stylegan_ops::{
     AffineWarps, BatchStatistics, Blurred, ModulatedConv2d, ScaledActivation, StyledConv2d,
     Upfirdn, Window, adain, affine_warp, allow_tf32, avg_pool2d, batch_norm, batch_statistics,
-    bias_act, blur, channel_dot, conv2d, conv2d_bias_act, conv2d_input_vjp, conv2d_weight_vjp,
-    downsample_box2d, flip_kernel, half_supported, instance_norm, kernel_energy, leaky_relu,
-    leaky_relu_vjp, line_conv2d, linear, linear_input_vjp, linear_weight_vjp, max_pool2d,
-    minibatch_stddev, minibatch_stddev_vjp, noise_bias_act, normalized_distance, pixel_norm,
-    plane_means, prelu, scale_channels, tf32_allowed, upfirdn2d, upfirdn2d_vjp, upsample_nearest2d,
+    bias_act, blur, channel_dot, clamp, clamp_vjp, conv2d, conv2d_bias_act, conv2d_input_vjp,
+    conv2d_weight_vjp, downsample_box2d, flip_kernel, half_supported, instance_norm, kernel_energy,
+    leaky_relu, leaky_relu_vjp, line_conv2d, linear, linear_input_vjp, linear_weight_vjp,
+    max_pool2d, minibatch_stddev, minibatch_stddev_vjp, noise_bias_act, normalized_distance,
+    pixel_norm, plane_means, prelu, scale_channels, tf32_allowed, upfirdn2d, upfirdn2d_vjp,
+    upsample_nearest2d,
 };
 use stylegan_testkit::relative_error;
 
@@ -71,6 +72,8 @@ const LARGE: &[usize] = &[2, 5, 40, 33];
 const OPS: &[Op] = &[
     op("leaky_relu", &[X], |a| leaky_relu(&a[0], SLOPE)),
     op("leaky_relu_vjp", &[X], |a| leaky_relu_vjp(&a[0], &a[0].detach(), SLOPE)),
+    op("clamp", &[X], |a| clamp(&a[0], 0.75)),
+    op("clamp_vjp", &[X], |a| clamp_vjp(&a[0], &a[0].detach(), 0.75)),
     op("bias_act", &[X, &[6]], |a| bias_act(&a[0], &a[1], 0.5, Some(SLOPE))),
     op("bias_act large", &[LARGE, &[5]], |a| bias_act(&a[0], &a[1], 1.0, Some(SLOPE))),
     op("bias_act matrix", &[&[9, 13], &[13]], |a| bias_act(&a[0], &a[1], 0.01, Some(SLOPE))),
