@@ -8,12 +8,13 @@ use candle_core::{Device, Tensor};
 use stylegan_dataset::{Dataset, DatasetError, OpenOptions, Sample};
 use stylegan_distributed::{Group, ThreadTransport};
 use stylegan_features::FeatureError;
+use stylegan_metrics::ppl::{PplSettings, Protocol, Sampling, Space};
 use stylegan_metrics::{Extractor, NetworkId};
 use stylegan_trainer::config::TrainConfig;
-use stylegan_trainer::evaluation::{FeatureDistance, FidMetric};
+use stylegan_trainer::evaluation::{FeatureDistance, FidMetric, PplMetric};
 use stylegan_trainer::events::{Event, Finished};
 use stylegan_trainer::run_dir::RunDir;
-use stylegan_trainer::{Scheduled, TrainError, Training};
+use stylegan_trainer::{Scheduled, SnapshotMetric, TrainError, Training};
 
 use crate::small;
 
@@ -256,14 +257,14 @@ impl Extractor for Blocks {
     }
 }
 
-#[test]
-fn ranks_share_the_images_of_a_distance() {
+/// The figures of a metric at the end of a small run on one, two and three ranks.
+fn on_ranks(metric: impl Fn(Arc<dyn Dataset>) -> Box<dyn SnapshotMetric> + Sync) -> [f64; 3] {
     let root = tempfile::tempdir().unwrap();
     let mut config = small::config();
     config.set("schedule.part=4").unwrap();
     config.set("run.total_kimg=0.04").unwrap();
     let data = images(&config);
-    let found = [1, 2, 3].map(|ranks| {
+    [1, 2, 3].map(|ranks| {
         let folder = root.path().join(ranks.to_string());
         let mut config = config.clone();
         if ranks == 3 {
@@ -271,18 +272,7 @@ fn ranks_share_the_images_of_a_distance() {
             config.set("run.total_kimg=0.012").unwrap();
         }
         each(ranks, &folder, |group, run| {
-            let metric = FidMetric {
-                distance: FeatureDistance::Frechet,
-                network: Box::new(Blocks),
-                data: data.clone(),
-                mirror: false,
-                samples: 40,
-                seed: 1,
-                cache: None,
-                real: None,
-                device: Device::Cpu,
-            };
-            let scheduled = Scheduled { metric: Box::new(metric), every_kimg: 1.0 };
+            let scheduled = Scheduled { metric: metric(data.clone()), every_kimg: 1.0 };
             let mut training =
                 Training::among(group, config.clone(), data.clone(), run, &Device::Cpu).unwrap();
             training.measure(vec![scheduled]).unwrap();
@@ -292,6 +282,40 @@ fn ranks_share_the_images_of_a_distance() {
         assert_eq!(lines.lines().count(), 1, "{lines}");
         let line: serde_json::Value = serde_json::from_str(&lines).unwrap();
         line["value"].as_f64().unwrap()
+    })
+}
+
+#[test]
+fn ranks_share_the_images_of_a_distance() {
+    let found = on_ranks(|data| {
+        Box::new(FidMetric {
+            distance: FeatureDistance::Frechet,
+            network: Box::new(Blocks),
+            data,
+            mirror: false,
+            samples: 40,
+            seed: 1,
+            cache: None,
+            real: None,
+            device: Device::Cpu,
+        })
+    });
+    assert_eq!(found[0], found[1]);
+    assert!(found[2].is_finite() && found[2] > 0.0, "{found:?}");
+}
+
+#[test]
+fn ranks_share_the_pairs_of_path_lengths() {
+    let found = on_ranks(|_| {
+        let own = PplSettings::new(Protocol::Stylegan1, Space::W, Sampling::Full);
+        Box::new(PplMetric {
+            name: "ppl_w".to_owned(),
+            // Two minibatches, of which the last is shorter: of three ranks, one has none.
+            settings: PplSettings { pairs: 24, crop: false, epsilon: 0.1, ..own },
+            distance: Box::new(|a, b| Ok((a - b)?.sqr()?.flatten_from(1)?.mean(1)?)),
+            network: Blocks.id(),
+            device: Device::Cpu,
+        })
     });
     assert_eq!(found[0], found[1]);
     assert!(found[2].is_finite() && found[2] > 0.0, "{found:?}");

@@ -1,5 +1,7 @@
 //! The measurement: pair after pair, from a cache where they are in it.
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Result, Tensor};
 use stylegan_ops::random::Stream;
 
@@ -80,6 +82,20 @@ impl PplSettings {
         }
     }
 
+    /// How many minibatches the pairs make; the last one may be shorter.
+    ///
+    /// # Errors
+    /// Numbers that nothing can be measured with.
+    pub fn minibatches(&self) -> std::result::Result<usize, MetricError> {
+        let &Self { pairs, epsilon, minibatch, .. } = self;
+        if pairs == 0 || minibatch == 0 || epsilon.is_nan() || epsilon <= 0.0 {
+            return Err(MetricError::Settings(format!(
+                "path length needs pairs, a minibatch and an epsilon above 0, got {pairs}, {minibatch} and {epsilon}"
+            )));
+        }
+        Ok(pairs.div_ceil(minibatch))
+    }
+
     /// The metric's name: `ppl_w_end`.
     pub fn metric(&self) -> String {
         format!("ppl_{}_{}", self.space, self.sampling)
@@ -110,40 +126,11 @@ pub fn path_length(
     cache: &mut dyn BlockCache,
     watch: &dyn Watch,
 ) -> std::result::Result<MetricResult, MetricError> {
-    let PplSettings { pairs, epsilon, minibatch, .. } = *settings;
-    if pairs == 0 || minibatch == 0 || epsilon.is_nan() || epsilon <= 0.0 {
-        return Err(MetricError::Settings(format!(
-            "path length needs pairs, a minibatch and an epsilon above 0, got {pairs}, {minibatch} and {epsilon}"
-        )));
-    }
-    let mut distances = Vec::with_capacity(pairs);
-    for (step, start) in (0..pairs).step_by(minibatch).enumerate() {
-        if watch.stop() {
-            return Err(MetricError::Stopped { what: "pairs", done: start, total: pairs });
-        }
-        let count = minibatch.min(pairs - start);
-        let step = step as u64;
-        let values = match cache.get(step) {
-            Some(values) if values.len() == count => values,
-            _ => {
-                let (a, b) = pair_images(generator, settings, step, count)?;
-                let values = distance(&a, &b)?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-                if let Some(row) = values.iter().position(|value| !value.is_finite()) {
-                    let images = generator.identity();
-                    return Err(MetricError::NotFinite {
-                        what: "path",
-                        index: start + row,
-                        images,
-                    });
-                }
-                cache.put(step, &values)?;
-                values
-            }
-        };
-        let scale = 1.0 / (epsilon * epsilon);
-        distances.extend(values.into_iter().map(|value| f64::from(value) * scale));
-        watch.reached("pairs", start + count, pairs);
-    }
+    let PplSettings { pairs, epsilon, .. } = *settings;
+    let all = 0..settings.minibatches()?;
+    let distances = path_distances(generator, distance, settings, all, cache, watch)?;
+    let scale = 1.0 / (epsilon * epsilon);
+    let distances: Vec<f64> = distances.into_iter().map(|value| f64::from(value) * scale).collect();
     let too_few = || MetricError::TooFew { metric: "ppl", what: "pairs", needed: 1, found: 0 };
     let filtered = filter(&distances).ok_or_else(too_few)?;
     // The size is the same for all; one image tells it.
@@ -155,6 +142,47 @@ pub fn path_length(
         .with_interval(interval)
         .with_detail("mean of all pairs", all)
         .with_detail("pairs between the percentiles", filtered.kept.len() as f64))
+}
+
+/// The distances of the pairs of some minibatches, not yet over `epsilon^2`. A pair does not depend on the others: who has them all in a cache has
+/// [`path_length`]'s work done.
+///
+/// # Errors
+/// As [`path_length`].
+pub fn path_distances(
+    generator: &dyn PathGenerator,
+    distance: &mut dyn FnMut(&Tensor, &Tensor) -> std::result::Result<Tensor, MetricError>,
+    settings: &PplSettings,
+    minibatches: Range<usize>,
+    cache: &mut dyn BlockCache,
+    watch: &dyn Watch,
+) -> std::result::Result<Vec<f32>, MetricError> {
+    let PplSettings { pairs, minibatch, .. } = *settings;
+    let mut distances = Vec::new();
+    for step in minibatches {
+        let start = step * minibatch;
+        if watch.stop() {
+            return Err(MetricError::Stopped { what: "pairs", done: start, total: pairs });
+        }
+        let (step, count) = (step as u64, minibatch.min(pairs - start));
+        let values = match cache.get(step) {
+            Some(values) if values.len() == count => values,
+            _ => {
+                let (a, b) = pair_images(generator, settings, step, count)?;
+                let values = distance(&a, &b)?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+                if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+                    let (what, index) = ("path", start + row);
+                    let images = generator.identity();
+                    return Err(MetricError::NotFinite { what, index, images });
+                }
+                cache.put(step, &values)?;
+                values
+            }
+        };
+        distances.extend(values);
+        watch.reached("pairs", start + count, pairs);
+    }
+    Ok(distances)
 }
 
 /// The images of both points of each pair of a minibatch, as they are compared.

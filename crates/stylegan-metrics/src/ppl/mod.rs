@@ -11,7 +11,7 @@ mod protocol;
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{PathGenerator, PplSettings, path_length};
+pub use evaluate::{PathGenerator, PplSettings, path_distances, path_length};
 pub use filter::{Filtered, filter};
 pub use images::{box_reduce, crop_face, prepare, reduction};
 pub use interpolate::{lerp, slerp};

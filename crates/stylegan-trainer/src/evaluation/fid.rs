@@ -12,6 +12,7 @@ use stylegan_metrics::{
     Watch, extract,
 };
 
+use super::shared::gathered;
 use super::{Generated, Pictures, Subject};
 use crate::SnapshotMetric;
 
@@ -99,18 +100,11 @@ impl FidMetric {
         if group.is_solo() {
             return own;
         }
-        // All or none: who did not get through would be waited for.
-        if group.any(own.is_err(), &self.device).map_err(candle_core::Error::wrap)? {
-            let another =
-                || MetricError::Settings("another rank could not generate its share".into());
-            return Err(own.err().unwrap_or_else(another));
-        }
-        let (own, dims) = (own?, self.network.dims());
-        let rows =
-            Tensor::from_slice(&own.block(0..own.count())?, (own.count(), dims), &Device::Cpu)?;
-        let rows = group.gather(&rows.to_device(&self.device)?, start, self.samples);
-        let rows = rows.map_err(candle_core::Error::wrap)?;
-        Features::from_tensor(&rows)
+        let rows = own.and_then(|own| {
+            let (count, dims) = (own.count(), self.network.dims());
+            Ok(Tensor::from_slice(&own.block(0..count)?, (count, dims), &Device::Cpu)?)
+        });
+        Features::from_tensor(&gathered(group, rows, start, self.samples, &self.device)?)
     }
 
     fn compare(

@@ -4,6 +4,7 @@ mod cache;
 mod fid;
 mod ppl;
 mod separability;
+mod shared;
 mod sources;
 mod subject;
 

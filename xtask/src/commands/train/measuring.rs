@@ -100,6 +100,7 @@ fn path(name: &str, config: &TrainConfig, weights: &WeightsArgs) -> Result<Metri
         settings: PplSettings { pairs, crop, seed: config.run.seed, ..own },
         distance: Box::new(move |a, b| lpips.distance(a, b).map_err(MetricError::from)),
         network,
+        device: device::chosen().clone(),
     })))
 }
 
