@@ -100,9 +100,11 @@ fn values(found: Option<Tensor>, count: usize, device: &Device) -> Result<Tensor
 
 /// `new` where all of it is finite, else `old` of the same shape, without a look at either: what is not finite would stay in a running mean for good.
 pub(super) fn if_finite(new: &Tensor, old: &Tensor) -> Result<Tensor> {
+    // In one dimension: on a GPU, candle adds up and chooses among no tensors without one.
+    let (values, before) = (new.flatten_all()?, old.flatten_all()?);
     // Zero times a sum is zero unless the sum is infinite or undefined.
-    let finite = new.sqr()?.sum_all()?.affine(0.0, 0.0)?.eq(0f64)?;
-    finite.broadcast_as(new.shape())?.where_cond(new, old)
+    let finite = values.sqr()?.sum_all()?.affine(0.0, 0.0)?.eq(0f64)?;
+    finite.broadcast_as(values.shape())?.where_cond(&values, &before)?.reshape(new.shape())
 }
 
 #[cfg(test)]
@@ -146,6 +148,8 @@ mod tests {
         }
         let new = Tensor::new(&[3f32, 4.0], &Device::Cpu)?;
         assert_eq!(if_finite(&new, &old)?.to_vec1::<f32>()?, [3.0, 4.0]);
+        let (number, old) = (Tensor::new(5f32, &Device::Cpu)?, Tensor::new(6f32, &Device::Cpu)?);
+        assert_eq!(if_finite(&number, &old)?.to_scalar::<f32>()?, 5.0);
         Ok(())
     }
 }
