@@ -6,7 +6,7 @@ use candle_core::{CudaStorage, backend::BackendStorage};
 
 use super::{Geometry, conv2d, cpu};
 #[cfg(feature = "cudnn")]
-use super::{conv2d_input_vjp, conv2d_weight_vjp, cuda, if_tracked};
+use super::{cuda, gradients};
 #[cfg(feature = "cudnn")]
 use crate::bias_act::{BiasAct, cuda as bias_act_on_gpu};
 use crate::bias_act::{bias_act, check_channels};
@@ -136,14 +136,8 @@ impl CustomOp3 for Conv2dBiasAct {
         let g = g.detach().contiguous()?;
         #[cfg(feature = "cudnn")]
         if g.device().is_cuda() {
-            let Geometry { in_h, in_w, kernel, stride, padding, .. } = self.geo;
             let (g, sums) = bias_act_on_gpu::backward(&g, y, &self.bias_act(), bias.track_op())?;
-            let gx = if_tracked(x, || {
-                conv2d_input_vjp(&g, &w.detach(), (in_h, in_w), stride, padding, self.scale)
-            })?;
-            let gw = if_tracked(w, || {
-                conv2d_weight_vjp(&x.detach(), &g, kernel, stride, padding, self.scale)
-            })?;
+            let (gx, gw) = gradients(&self.geo, self.scale, x, w, &g)?;
             let gbias = sums.map(|sums| sums.affine(self.bias_scale, 0.0)).transpose()?;
             return Ok((gx, gw, gbias));
         }

@@ -153,6 +153,35 @@ fn if_tracked(arg: &Tensor, gradient: impl FnOnce() -> Result<Tensor>) -> Result
     arg.track_op().then(gradient).transpose()
 }
 
+/// From the gradient g of `conv2d(x, w)` to those of x and w.
+pub(crate) fn gradients(
+    geo: &Geometry,
+    scale: f64,
+    x: &Tensor,
+    w: &Tensor,
+    g: &Tensor,
+) -> Gradients {
+    let Geometry { in_h, in_w, kernel, stride, padding, .. } = *geo;
+    let gx =
+        if_tracked(x, || conv2d_input_vjp(g, &w.detach(), (in_h, in_w), stride, padding, scale))?;
+    let gw = if_tracked(w, || conv2d_weight_vjp(&x.detach(), g, kernel, stride, padding, scale))?;
+    Ok((gx, gw))
+}
+
+/// From the gradient c of `conv2d_input_vjp(g, w)` to those of g and w.
+pub(crate) fn input_vjp_gradients(
+    geo: &Geometry,
+    scale: f64,
+    g: &Tensor,
+    w: &Tensor,
+    c: &Tensor,
+) -> Gradients {
+    let Geometry { kernel, stride, padding, .. } = *geo;
+    let gg = if_tracked(g, || conv2d(c, &w.detach(), stride, padding, scale))?;
+    let gw = if_tracked(w, || conv2d_weight_vjp(c, &g.detach(), kernel, stride, padding, scale))?;
+    Ok((gg, gw))
+}
+
 struct Forward {
     geo: Geometry,
     scale: f64,
@@ -194,15 +223,7 @@ impl CustomOp2 for Forward {
     }
 
     fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, g: &Tensor) -> Gradients {
-        let Geometry { in_h, in_w, kernel, stride, padding, .. } = self.geo;
-        let g = g.detach();
-        let gx = if_tracked(x, || {
-            conv2d_input_vjp(&g, &w.detach(), (in_h, in_w), stride, padding, self.scale)
-        })?;
-        let gw = if_tracked(w, || {
-            conv2d_weight_vjp(&x.detach(), &g, kernel, stride, padding, self.scale)
-        })?;
-        Ok((gx, gw))
+        gradients(&self.geo, self.scale, x, w, &g.detach())
     }
 }
 
@@ -245,13 +266,7 @@ impl CustomOp2 for InputVjp {
     }
 
     fn bwd(&self, g: &Tensor, w: &Tensor, _gx: &Tensor, c: &Tensor) -> Gradients {
-        let Geometry { kernel, stride, padding, .. } = self.geo;
-        let c = c.detach();
-        let gg = if_tracked(g, || conv2d(&c, &w.detach(), stride, padding, self.scale))?;
-        let gw = if_tracked(w, || {
-            conv2d_weight_vjp(&c, &g.detach(), kernel, stride, padding, self.scale)
-        })?;
-        Ok((gg, gw))
+        input_vjp_gradients(&self.geo, self.scale, g, w, &c.detach())
     }
 }
 

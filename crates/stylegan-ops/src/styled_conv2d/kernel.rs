@@ -12,6 +12,8 @@ use super::cuda;
 use crate::bias_act::cpu::backward as bias_act_backward;
 use crate::blur::cpu::blur;
 use crate::conv2d::{Geometry, cpu as conv2d};
+#[cfg(feature = "cudnn")]
+use crate::conv2d::{gradients, input_vjp_gradients};
 use crate::instance_norm::cpu::{self as instance_norm, Statistics};
 #[cfg(feature = "cudnn")]
 use crate::kernel::cuda::Elements;
@@ -77,21 +79,14 @@ impl Layer {
         g: &Tensor,
         gsmall: Option<Tensor>,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        use crate::{blur, conv2d, conv2d_input_vjp, conv2d_weight_vjp};
-
         // The blur is its own adjoint.
-        let g = &if self.up == Some(Blurred(true)) { blur(g)? } else { g.clone() };
-        let Geometry { in_h, in_w, kernel, stride, padding, .. } = self.geometry;
-        let (up, scale) = (self.up.is_some(), f64::from(self.scale));
-        let gx = x.track_op().then(|| match up {
-            false => conv2d_input_vjp(g, &w.detach(), (in_h, in_w), stride, padding, scale),
-            true => conv2d(g, &w.detach(), stride, padding, scale),
-        });
-        let gw = w.track_op().then(|| match up {
-            false => conv2d_weight_vjp(&x.detach(), g, kernel, stride, padding, scale),
-            true => conv2d_weight_vjp(g, &x.detach(), kernel, stride, padding, scale),
-        });
-        Ok((gx.transpose()?, gw.transpose()?, gsmall))
+        let g = &if self.up == Some(Blurred(true)) { crate::blur(g)? } else { g.clone() };
+        let (geo, scale) = (&self.geometry, f64::from(self.scale));
+        let (gx, gw) = match self.up {
+            None => gradients(geo, scale, x, w, g)?,
+            Some(_) => input_vjp_gradients(geo, scale, x, w, g)?,
+        };
+        Ok((gx, gw, gsmall))
     }
 
     fn blurred(&self, x: Vec<f32>) -> Vec<f32> {
