@@ -27,6 +27,7 @@ mod modulated_conv2d;
 mod multi_tensor;
 mod noise_bias_act;
 mod normalized_distance;
+mod piecewise;
 mod pixel_norm;
 mod plane_means;
 mod planes;

@@ -14,15 +14,14 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail,
-};
 #[cfg(feature = "cuda")]
-use candle_core::{CudaStorage, backend::BackendStorage};
+use candle_core::CudaDevice;
+use candle_core::{DType, Device, Result, Tensor, bail};
 
+use crate::kernel::Form;
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::Elements;
-use crate::kernel::{Form, f32_slice};
+use crate::kernel::cuda::{Elements, Room};
+use crate::piecewise::{Forward, Piecewise, Vjp};
 use crate::precision::widened;
 
 /// x of any shape, kept between `limit` and its negative; the limit is rounded to the type of x first. What is not a number stays so.
@@ -42,7 +41,7 @@ use crate::precision::widened;
 pub fn clamp(x: &Tensor, limit: f64) -> Result<Tensor> {
     let limit = rounded("clamp", limit, x.dtype())?;
     match Form::of(&[x], &[]) {
-        Form::Kernel => x.contiguous()?.apply_op1(Clamp { limit }),
+        Form::Kernel => x.contiguous()?.apply_op1(Forward(Clamp { limit })),
         Form::Widened => widened([x], |[x]| clamp(x, limit)),
         Form::Reference => reference::clamp(x, limit),
     }
@@ -61,7 +60,7 @@ pub fn clamp_vjp(g: &Tensor, y: &Tensor, limit: f64) -> Result<Tensor> {
     }
     let y = y.detach();
     match Form::of(&[g, &y], &[]) {
-        Form::Kernel => g.contiguous()?.apply_op2(&y.contiguous()?, ClampVjp { limit }),
+        Form::Kernel => g.contiguous()?.apply_op2(&y.contiguous()?, Vjp(Clamp { limit })),
         Form::Widened => widened([g, &y], |[g, y]| clamp_vjp(g, y, limit)),
         Form::Reference => reference::clamp_vjp(g, &y, limit),
     }
@@ -75,74 +74,35 @@ fn rounded(op: &str, limit: f64, dtype: DType) -> Result<f64> {
     Tensor::new(limit, &Device::Cpu)?.to_dtype(dtype)?.to_dtype(DType::F64)?.to_scalar()
 }
 
+/// The function, with its kernels.
+#[derive(Clone, Copy)]
 struct Clamp {
     limit: f64,
 }
 
-impl CustomOp1 for Clamp {
-    fn name(&self) -> &'static str {
-        "clamp"
+impl Piecewise for Clamp {
+    const NAME: &'static str = "clamp";
+    const VJP: &'static str = "clamp_vjp";
+
+    fn forward(self, x: &[f32]) -> Vec<f32> {
+        cpu::forward(x, self.limit as f32)
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = cpu::forward(f32_slice(self.name(), x, layout)?, self.limit as f32);
-        Ok((CpuStorage::F32(y), layout.shape().clone()))
-    }
-
-    #[cfg(feature = "cuda")]
-    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let device = x.device();
-        let y = cuda::forward(device, Elements::of(self.name(), x, layout)?, self.limit)?;
-        Ok(y.result(layout.shape()))
-    }
-
-    fn bwd(&self, _x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
-        clamp_vjp(&g.detach(), y, self.limit).map(Some)
-    }
-}
-
-struct ClampVjp {
-    limit: f64,
-}
-
-impl CustomOp2 for ClampVjp {
-    fn name(&self) -> &'static str {
-        "clamp_vjp"
-    }
-
-    fn cpu_fwd(
-        &self,
-        g: &CpuStorage,
-        g_layout: &Layout,
-        y: &CpuStorage,
-        y_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let g = f32_slice(self.name(), g, g_layout)?;
-        let y = f32_slice(self.name(), y, y_layout)?;
-        Ok((CpuStorage::F32(cpu::vjp(g, y, self.limit as f32)), g_layout.shape().clone()))
+    fn vjp(self, g: &[f32], y: &[f32]) -> Vec<f32> {
+        cpu::vjp(g, y, self.limit as f32)
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        g: &CudaStorage,
-        g_layout: &Layout,
-        y: &CudaStorage,
-        y_layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        let device = g.device();
-        let g = Elements::of(self.name(), g, g_layout)?;
-        let y = Elements::of(self.name(), y, y_layout)?;
-        Ok(cuda::vjp(device, g, y, self.limit)?.result(g_layout.shape()))
+    fn forward_on_gpu(self, device: &CudaDevice, x: Elements<'_>) -> Result<Room> {
+        cuda::forward(device, x, self.limit)
     }
 
-    fn bwd(
-        &self,
-        _g: &Tensor,
-        y: &Tensor,
-        _result: &Tensor,
-        cotangent: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(clamp_vjp(&cotangent.detach(), y, self.limit)?), None))
+    #[cfg(feature = "cuda")]
+    fn vjp_on_gpu(self, device: &CudaDevice, g: Elements<'_>, y: Elements<'_>) -> Result<Room> {
+        cuda::vjp(device, g, y, self.limit)
+    }
+
+    fn gradient(self, g: &Tensor, y: &Tensor) -> Result<Tensor> {
+        clamp_vjp(g, y, self.limit)
     }
 }

@@ -10,13 +10,14 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 #[cfg(feature = "cuda")]
-use candle_core::{CudaStorage, backend::BackendStorage};
+use candle_core::CudaDevice;
+use candle_core::{Result, Tensor, bail};
 
+use crate::kernel::Form;
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::Elements;
-use crate::kernel::{Form, f32_slice};
+use crate::kernel::cuda::{Elements, Room};
+use crate::piecewise::{Forward, Piecewise, Vjp};
 use crate::precision::widened;
 
 pub(crate) use cpu::{activate, gradient, vjp};
@@ -39,7 +40,7 @@ pub(crate) use reference::leaky_relu as reference_form;
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     check_slope("leaky_relu", slope)?;
     match Form::of(&[x], &[]) {
-        Form::Kernel => x.contiguous()?.apply_op1(LeakyRelu { slope }),
+        Form::Kernel => x.contiguous()?.apply_op1(Forward(LeakyRelu { slope })),
         Form::Widened => widened([x], |[x]| leaky_relu(x, slope)),
         Form::Reference => reference::leaky_relu(x, slope),
     }
@@ -59,7 +60,7 @@ pub fn leaky_relu_vjp(g: &Tensor, y: &Tensor, slope: f64) -> Result<Tensor> {
     }
     let y = y.detach();
     match Form::of(&[g, &y], &[]) {
-        Form::Kernel => g.contiguous()?.apply_op2(&y.contiguous()?, LeakyReluVjp { slope }),
+        Form::Kernel => g.contiguous()?.apply_op2(&y.contiguous()?, Vjp(LeakyRelu { slope })),
         Form::Widened => widened([g, &y], |[g, y]| leaky_relu_vjp(g, y, slope)),
         Form::Reference => reference::leaky_relu_vjp(g, &y, slope),
     }
@@ -71,74 +72,35 @@ pub(crate) fn check_slope(op: &'static str, slope: f64) -> Result<()> {
     if slope >= 0.0 { Ok(()) } else { bail!("{op}: expected a slope of at least 0, got {slope}") }
 }
 
+/// The function, with its kernels.
+#[derive(Clone, Copy)]
 struct LeakyRelu {
     slope: f64,
 }
 
-impl CustomOp1 for LeakyRelu {
-    fn name(&self) -> &'static str {
-        "leaky_relu"
+impl Piecewise for LeakyRelu {
+    const NAME: &'static str = "leaky_relu";
+    const VJP: &'static str = "leaky_relu_vjp";
+
+    fn forward(self, x: &[f32]) -> Vec<f32> {
+        cpu::forward(x, self.slope as f32)
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = cpu::forward(f32_slice(self.name(), x, layout)?, self.slope as f32);
-        Ok((CpuStorage::F32(y), layout.shape().clone()))
-    }
-
-    #[cfg(feature = "cuda")]
-    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let device = x.device();
-        let y = cuda::forward(device, Elements::of(self.name(), x, layout)?, self.slope)?;
-        Ok(y.result(layout.shape()))
-    }
-
-    fn bwd(&self, _x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
-        leaky_relu_vjp(&g.detach(), y, self.slope).map(Some)
-    }
-}
-
-struct LeakyReluVjp {
-    slope: f64,
-}
-
-impl CustomOp2 for LeakyReluVjp {
-    fn name(&self) -> &'static str {
-        "leaky_relu_vjp"
-    }
-
-    fn cpu_fwd(
-        &self,
-        g: &CpuStorage,
-        g_layout: &Layout,
-        y: &CpuStorage,
-        y_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let g = f32_slice(self.name(), g, g_layout)?;
-        let y = f32_slice(self.name(), y, y_layout)?;
-        Ok((CpuStorage::F32(cpu::vjp(g, y, self.slope as f32)), g_layout.shape().clone()))
+    fn vjp(self, g: &[f32], y: &[f32]) -> Vec<f32> {
+        cpu::vjp(g, y, self.slope as f32)
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        g: &CudaStorage,
-        g_layout: &Layout,
-        y: &CudaStorage,
-        y_layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        let device = g.device();
-        let g = Elements::of(self.name(), g, g_layout)?;
-        let y = Elements::of(self.name(), y, y_layout)?;
-        Ok(cuda::vjp(device, g, y, self.slope)?.result(g_layout.shape()))
+    fn forward_on_gpu(self, device: &CudaDevice, x: Elements<'_>) -> Result<Room> {
+        cuda::forward(device, x, self.slope)
     }
 
-    fn bwd(
-        &self,
-        _g: &Tensor,
-        y: &Tensor,
-        _result: &Tensor,
-        cotangent: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(leaky_relu_vjp(&cotangent.detach(), y, self.slope)?), None))
+    #[cfg(feature = "cuda")]
+    fn vjp_on_gpu(self, device: &CudaDevice, g: Elements<'_>, y: Elements<'_>) -> Result<Room> {
+        cuda::vjp(device, g, y, self.slope)
+    }
+
+    fn gradient(self, g: &Tensor, y: &Tensor) -> Result<Tensor> {
+        leaky_relu_vjp(g, y, self.slope)
     }
 }
