@@ -29,9 +29,9 @@ pub struct Global {
     /// Threads to compute with; all cores unless given. The results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
-    /// What computes: cpu, or an NVIDIA GPU as cuda or cuda:N, where the program was built for it
-    #[arg(long, global = true, value_name = "DEVICE", default_value_t = device::Choice::Cpu)]
-    pub device: device::Choice,
+    /// What computes: cpu, or an NVIDIA GPU as cuda or cuda:N, where the program was built for it; cpu unless given, and cuda for gpu-check
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub device: Option<device::Choice>,
     /// Let a GPU round factors to TF32 in convolutions and matrix products: faster, and exact to some 1e-3
     #[arg(long, global = true)]
     pub tf32: bool,
@@ -98,6 +98,15 @@ pub enum Command {
 }
 
 impl Cli {
+    /// What computes.
+    fn device(&self) -> device::Choice {
+        let otherwise = match self.command {
+            Command::GpuCheck(_) => device::Choice::Cuda(None),
+            _ => device::Choice::Cpu,
+        };
+        self.global.device.unwrap_or(otherwise)
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -113,14 +122,14 @@ impl Cli {
         stylegan_ops::allow_tf32(self.global.tf32);
         match &self.command {
             Command::Train(args) if !args.dry_run => {
-                return ranks::all(self.global.device, printer, |ranks, printer| {
+                return ranks::all(self.device(), printer, |ranks, printer| {
                     commands::train::run(args, ranks, printer)
                 });
             }
             Command::TrainPsp(_) => ranks::none("train-psp")?,
             _ => {}
         }
-        device::choose(self.global.device, 0)?;
+        device::choose(self.device(), 0)?;
         match &self.command {
             Command::Train(args) => commands::train::run(args, &Ranks::default(), printer),
             Command::Generate(args) => commands::generate::run(args, printer),

@@ -8,12 +8,12 @@ use candle_core::Device;
 use stylegan_ops::{GpuError, open_gpu};
 
 use crate::failure::Failure;
+use crate::libraries;
 
 /// What was typed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// The processor.
-    #[default]
     Cpu,
     /// A GPU by its number; the first without one, and the one of its own for each of several ranks on a machine.
     Cuda(Option<usize>),
@@ -56,7 +56,9 @@ static CHOSEN: OnceLock<Device> = OnceLock::new();
 pub fn choose(choice: Choice, own: usize) -> Result<(), Failure> {
     let device = match choice {
         Choice::Cpu => Device::Cpu,
-        Choice::Cuda(index) => open_gpu(index.unwrap_or(own)).map_err(failure)?,
+        Choice::Cuda(index) => {
+            libraries::find().and_then(|()| open_gpu(index.unwrap_or(own))).map_err(failure)?
+        }
     };
     CHOSEN.set(device).map_err(|_| Failure::program("the device was chosen twice"))
 }
@@ -72,8 +74,13 @@ pub fn failure(error: GpuError) -> Failure {
         GpuError::NotBuilt => {
             "build it with `cargo build --release -p xtask --features cuda` (README.md says what that needs), or leave --device away"
         }
-        GpuError::Driver(_) => "`nvidia-smi` should list the GPUs; --device cpu needs none",
+        GpuError::Driver(_) => {
+            "where NVIDIA's driver is installed, `nvidia-smi` lists the GPUs; --device cpu needs none"
+        }
         GpuError::Stub => "the real library, libcuda.so.1, comes with NVIDIA's driver",
+        GpuError::Library(_) => {
+            "put the folder of CUDA's libraries on LD_LIBRARY_PATH; --device cpu needs none"
+        }
         GpuError::NoGpu => {
             "`nvidia-smi` should list one, and CUDA_VISIBLE_DEVICES should not hide it"
         }
@@ -115,6 +122,7 @@ mod tests {
             GpuError::NotBuilt,
             GpuError::Driver("CUDA_ERROR_UNKNOWN".to_owned()),
             GpuError::Stub,
+            GpuError::Library("libcublas.so.13: cannot open shared object file".to_owned()),
             GpuError::NoGpu,
             GpuError::Index { index: 3, count: 2 },
             GpuError::OldDriver { found: "12.4".to_owned(), needed: "13.0".to_owned() },

@@ -13,6 +13,7 @@ mod failure;
 mod images;
 mod interrupt;
 mod labels;
+mod libraries;
 mod memory;
 mod model;
 mod output;

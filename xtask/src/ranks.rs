@@ -12,6 +12,8 @@ use stylegan_trainer::run_dir::RunDir;
 
 use crate::device::{self, Choice};
 use crate::failure::Failure;
+#[cfg(feature = "nccl")]
+use crate::libraries;
 use crate::place::Place;
 use crate::printer::Printer;
 
@@ -166,6 +168,7 @@ fn begin_nccl(launch: &Launch) -> Result<(Means, Meeting), Failure> {
             "export MASTER_ADDR, a name of the first rank's machine, and MASTER_PORT, a free port there; torchrun does so itself",
         ));
     };
+    libraries::find_nccl().map_err(device::failure)?;
     let meeting = Meeting::at(launch, (host, *port)).map_err(failure)?;
     let own = if launch.rank == 0 {
         stylegan_distributed::new_id().map_err(failure)?

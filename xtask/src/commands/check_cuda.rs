@@ -1,7 +1,7 @@
 //! `cargo xtask check-cuda`: whether the code for GPUs compiles, on any machine.
 //!
 //! Without NVIDIA's toolkit, the compiler of Rust checks and lints everything, and a stand-in for nvcc writes empty files. With the toolkit (`CUDA_HOME` is
-//! set), the kernels are compiled as well and the program is linked, for all GPUs from compute capability 7.5 on.
+//! set), the kernels are compiled as well and the program is linked, for all GPUs from compute capability 7.5 on; it must start without CUDA's libraries.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,6 +18,13 @@ const VERSION: &str = "13000";
 
 /// The compute capability that candle's own kernels are compiled for.
 const CAPABILITY: &str = "75";
+
+/// What is linked.
+const PROGRAM: &str = "target/cuda/release/xtask";
+
+/// The libraries that it opens by itself.
+const LIBRARIES: [&str; 7] =
+    ["libcuda.", "libcublas", "libcurand", "libcudnn", "libcudart", "libnvrtc", "libnccl"];
 
 /// What was typed.
 #[derive(clap::Args, Debug)]
@@ -56,7 +63,24 @@ pub fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
         .args(["--locked", "--release", "--package", "xtask", "--features", "cuda"])
         .args(["--target-dir", "target/cuda"]);
     succeed(build, "the program for GPUs cannot be built")?;
-    printer.line("target/cuda/release/xtask")
+    starts_anywhere(&root.join(PROGRAM))?;
+    printer.line(PROGRAM)
+}
+
+/// The system must not look for CUDA's libraries when it starts the program: see `libraries`.
+fn starts_anywhere(program: &Path) -> Result<(), Failure> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok(());
+    }
+    // The loader then lists what it would load, and starts nothing.
+    let listed = Command::new(program).env("LD_TRACE_LOADED_OBJECTS", "1").output();
+    let listed = listed.or_user_with(|| format!("cannot run `{}`", program.display()))?.stdout;
+    let listed = String::from_utf8_lossy(&listed);
+    match listed.lines().find(|line| LIBRARIES.iter().any(|library| line.contains(library))) {
+        None => Ok(()),
+        Some(line) => Err(Failure::user(format!("the program does not start without{line}"))
+            .hint("add the function that it calls to xtask/src/libraries/functions.rs")),
+    }
 }
 
 fn cargo(root: &Path, command: &str) -> Command {

@@ -1,7 +1,7 @@
-//! `cargo xtask gpu-check`: whether the device of `--device` computes what the processor computes, in one report.
+//! `cargo xtask gpu-check`: whether a GPU computes what the processor computes, in one report.
 //!
-//! It needs nothing but the folder of golden cases, so that a binary that was built elsewhere can be checked on a machine that has a GPU and no Rust. On the
-//! processor it compares the kernels with the reference forms, which tests the check itself.
+//! It needs nothing but the folder of golden cases, so that a binary that was built elsewhere can be checked on a machine that has a GPU and no Rust. With
+//! `--device cpu` it compares the kernels with the reference forms, which tests the check itself.
 
 mod golden;
 mod ops;

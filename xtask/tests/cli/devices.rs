@@ -22,6 +22,8 @@ fn a_build_for_the_cpu_says_how_to_build_for_a_gpu() {
         let ran = xtask(folder.path(), [command, "--device", "cuda:0"]);
         refused(&ran, &["built for the CPU alone", "--features cuda"]);
     }
+    let ran = xtask(folder.path(), ["gpu-check"]);
+    refused(&ran, &["built for the CPU alone"]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
 
@@ -33,7 +35,7 @@ fn the_check_of_a_gpu_passes_on_the_processor() {
     for file in ["sg1_g_r32.json", "sg1_g_r32.safetensors"] {
         fs::copy(golden.join(file), folder.path().join("golden").join(file)).unwrap();
     }
-    let args = ["gpu-check", "--golden", "golden", "--steps", "6"];
+    let args = ["gpu-check", "--device", "cpu", "--golden", "golden", "--steps", "6"];
     assert_eq!(lines(folder.path(), args), ["gpu-check.txt"]);
     let report = fs::read_to_string(folder.path().join("gpu-check.txt")).unwrap();
     assert!(!report.contains("FAIL"), "{report}");
@@ -47,6 +49,6 @@ fn the_check_of_a_gpu_passes_on_the_processor() {
     ] {
         assert!(report.contains(said), "no `{said}` in:\n{report}");
     }
-    let none = ["gpu-check", "--golden", "nowhere", "--only", "golden"];
+    let none = ["gpu-check", "--device", "cpu", "--golden", "nowhere", "--only", "golden"];
     refused(&xtask(folder.path(), none), &["nowhere", "--golden"]);
 }

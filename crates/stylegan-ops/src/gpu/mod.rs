@@ -33,6 +33,9 @@ pub enum GpuError {
         "the driver's library that was found is a stub for building; take its folder off LD_LIBRARY_PATH"
     )]
     Stub,
+    /// A library of CUDA's cannot be opened.
+    #[error("a library that computing on GPUs takes is missing ({0})")]
+    Library(String),
     /// There is a driver and nothing to drive.
     #[error("there is no NVIDIA GPU in this machine, or none that this process may see")]
     NoGpu,
