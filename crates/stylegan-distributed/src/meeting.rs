@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use socket2::{SockRef, TcpKeepalive};
+
 use crate::{DistributedError, Launch};
 
 /// How long ranks wait for each other: machines read their programs and open their GPUs at different speeds.
@@ -14,6 +16,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a process that connects has to say which rank it is.
 const HELLO: Duration = Duration::from_secs(10);
+
+/// How long nothing comes from a machine before it is asked whether it is there.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// The longest message between ranks, in bytes.
 const LONGEST: usize = 1 << 16;
@@ -142,7 +147,7 @@ impl Meeting {
                 }
             }
         };
-        stream.set_nodelay(true)?;
+        prepare(&stream)?;
         send(&stream, Kind::Hello, format!("{} {}", launch.rank, launch.size).as_bytes())?;
         Ok(Self { first: false, links: vec![(0, stream)] })
     }
@@ -167,10 +172,17 @@ impl Meeting {
     }
 }
 
+/// Messages go out at once; and a machine that is no longer there, which cannot say so, is asked by the system, so that reading fails some 30 seconds later.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let asked = TcpKeepalive::new().with_time(QUIET).with_interval(QUIET / 2).with_retries(4);
+    SockRef::from(stream).set_tcp_keepalive(&asked)
+}
+
 /// Rank and number of ranks of who connects.
 fn hello(stream: &TcpStream) -> io::Result<(usize, usize)> {
     stream.set_nonblocking(false)?;
-    stream.set_nodelay(true)?;
+    prepare(stream)?;
     stream.set_read_timeout(Some(HELLO))?;
     let (kind, bytes) = receive(stream)?;
     stream.set_read_timeout(None)?;
@@ -207,6 +219,11 @@ mod tests {
         assert_eq!(first.share(b"an id").unwrap(), b"an id");
         for rank in [&second, &other] {
             assert_eq!(rank.share(b"").unwrap(), b"an id");
+        }
+        for (_, stream) in first.links.iter().chain(&second.links) {
+            let stream = SockRef::from(stream);
+            assert!(stream.keepalive().unwrap(), "machines that are gone are noticed");
+            assert_eq!(stream.tcp_keepalive_retries().unwrap(), 4);
         }
     }
 
