@@ -75,12 +75,19 @@ fn starts_anywhere(program: &Path) -> Result<(), Failure> {
     // The loader then lists what it would load, and starts nothing.
     let listed = Command::new(program).env("LD_TRACE_LOADED_OBJECTS", "1").output();
     let listed = listed.or_user_with(|| format!("cannot run `{}`", program.display()))?.stdout;
-    let listed = String::from_utf8_lossy(&listed);
-    match listed.lines().find(|line| LIBRARIES.iter().any(|library| line.contains(library))) {
+    match library_of_cuda(&String::from_utf8_lossy(&listed)) {
         None => Ok(()),
-        Some(line) => Err(Failure::user(format!("the program does not start without{line}"))
-            .hint("add the function that it calls to xtask/src/libraries/functions.rs")),
+        Some(library) => {
+            Err(Failure::user(format!("the program does not start without {library}"))
+                .hint("add the function that it calls to xtask/src/libraries/functions.rs"))
+        }
     }
+}
+
+/// The first library of CUDA's in the loader's list, which has one library a line, its name first.
+fn library_of_cuda(listed: &str) -> Option<&str> {
+    let mut names = listed.lines().filter_map(|line| line.split_whitespace().next());
+    names.find(|name| LIBRARIES.iter().any(|library| name.starts_with(library)))
 }
 
 fn cargo(root: &Path, command: &str) -> Command {
@@ -98,4 +105,17 @@ fn succeed(mut command: Command, otherwise: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::user(otherwise).hint("the lines above say where"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_of_cuda_is_found_among_others() {
+        let others = "\tlinux-vdso.so.1 (0x7ffd)\n\tlibc.so.6 => /lib/libc.so.6 (0x7f2a)\n";
+        assert_eq!(library_of_cuda(others), None);
+        let missing = format!("{others}\tlibcudnn.so.9 => not found\n");
+        assert_eq!(library_of_cuda(&missing), Some("libcudnn.so.9"));
+    }
 }
