@@ -24,7 +24,7 @@ type Limits = [f64; 2];
 const IMAGE: Limits = [2e-2, 4e-3];
 
 /// Of gradients. The errors of activations are as small, but where one is rounded across the kink of the leaky ReLU, its gradient
-/// changes by a factor of five: these errors go with the root of the others.
+/// changes by a factor of five: these errors go with the root of the others. With a slope of 1, gradients keep to the limits of images.
 const GRADIENT: Limits = [0.2, 0.1];
 
 /// What was compared, and lies further apart than it may.
