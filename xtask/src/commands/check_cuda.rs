@@ -79,7 +79,7 @@ fn starts_anywhere(program: &Path) -> Result<(), Failure> {
         None => Ok(()),
         Some(library) => {
             Err(Failure::user(format!("the program does not start without {library}"))
-                .hint("add the function that it calls to xtask/src/libraries/functions.rs"))
+                .hint("add the function that it calls to xtask/src/libraries/functions.rs; linkers other than Rust's, the default from 1.90 on, also count what is never called"))
         }
     }
 }
