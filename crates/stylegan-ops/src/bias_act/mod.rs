@@ -19,7 +19,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_core::{CudaStorage, backend::BackendStorage};
 
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::Elements;
+use crate::kernel::cuda::{Elements, scaled};
 use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
@@ -122,7 +122,7 @@ impl CustomOp2 for BiasAct {
         #[cfg(feature = "cuda")]
         if g.device().is_cuda() {
             let (gx, sums) = cuda::backward(&g, y, self, bias.track_op())?;
-            let gbias = sums.map(|sums| sums.affine(self.bias_scale, 0.0)).transpose()?;
+            let gbias = sums.map(|sums| scaled(sums, self.bias_scale)).transpose()?;
             return Ok((x.track_op().then_some(gx), gbias));
         }
         let g_view = view(self.name(), &g)?;

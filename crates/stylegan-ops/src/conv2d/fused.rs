@@ -11,7 +11,7 @@ use super::{cuda, gradients};
 use crate::bias_act::{BiasAct, cuda as bias_act_on_gpu};
 use crate::bias_act::{bias_act, check_channels};
 #[cfg(feature = "cudnn")]
-use crate::kernel::cuda::Elements;
+use crate::kernel::cuda::{Elements, scaled};
 use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::noise_bias_act::cpu::in_place;
@@ -138,7 +138,7 @@ impl CustomOp3 for Conv2dBiasAct {
         if g.device().is_cuda() {
             let (g, sums) = bias_act_on_gpu::backward(&g, y, &self.bias_act(), bias.track_op())?;
             let (gx, gw) = gradients(&self.geo, self.scale, x, w, &g)?;
-            let gbias = sums.map(|sums| sums.affine(self.bias_scale, 0.0)).transpose()?;
+            let gbias = sums.map(|sums| scaled(sums, self.bias_scale)).transpose()?;
             return Ok((gx, gw, gbias));
         }
         let (g_view, y) = (view(NAME, &g)?, view(NAME, y)?);

@@ -181,6 +181,11 @@ pub(crate) fn shared_type<const N: usize>(
     }
 }
 
+/// `factor` times x; for 1, x itself, without a launch.
+pub(crate) fn scaled(x: Tensor, factor: f64) -> Result<Tensor> {
+    if factor == 1.0 { Ok(x) } else { x.affine(factor, 0.0) }
+}
+
 /// A size as kernels take it: they count elements with 32 bits.
 pub(crate) fn size(op: &str, size: usize) -> Result<u32> {
     match u32::try_from(size) {

@@ -4,12 +4,18 @@
 //! each are the other two.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, backend::BackendStorage};
 
+#[cfg(feature = "cuda")]
+use crate::kernel::cuda::Elements;
 use crate::kernel::{Form, f32_slice};
 use crate::precision::{matching, widened};
 
@@ -94,7 +100,8 @@ impl Product {
     fn apply(self, a: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
         let sizes = self.sizes(a.dims(), b.dims())?;
         let b = &matching(a, b)?;
-        match Form::on_cpu(&[a, b]) {
+        // On a GPU only float32 is taken, as of a kernel's parameters.
+        match Form::of(&[], &[a, b]) {
             Form::Kernel => {
                 let op = Linear { product: self, sizes, scale };
                 a.contiguous()?.apply_op2(&b.contiguous()?, op)
@@ -127,6 +134,21 @@ impl CustomOp2 for Linear {
         let b = f32_slice(self.name(), b, b_layout)?;
         let out = cpu::product(self.product, self.sizes, a, b, self.scale as f32);
         Ok((CpuStorage::F32(out), (self.sizes.0, self.sizes.1).into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        a: &CudaStorage,
+        a_layout: &Layout,
+        b: &CudaStorage,
+        b_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let device = a.device();
+        let a = Elements::float32(self.name(), a, a_layout)?;
+        let b = Elements::float32(self.name(), b, b_layout)?;
+        let out = cuda::product(device, self.product, self.sizes, a, b, self.scale as f32)?;
+        Ok(out.result((self.sizes.0, self.sizes.1)))
     }
 
     fn bwd(

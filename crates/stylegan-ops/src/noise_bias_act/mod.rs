@@ -18,7 +18,7 @@ use candle_core::{CudaStorage, Storage, backend::BackendStorage};
 
 use crate::bias_act::{check_channels, reference_form as bias_act};
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::Elements;
+use crate::kernel::cuda::{Elements, scaled};
 use crate::kernel::{Form, f32_slice};
 use crate::leaky_relu::check_slope;
 use crate::planes::{Planes, per_channel, view};
@@ -156,7 +156,7 @@ impl CustomOp3 for NoiseBiasAct {
         #[cfg(feature = "cuda")]
         if g.device().is_cuda() {
             let (gx, sums, along) = cuda::backward(&g, y, self)?;
-            let gbias = bias.track_op().then(|| sums.affine(self.bias_scale, 0.0)).transpose()?;
+            let gbias = bias.track_op().then(|| scaled(sums, self.bias_scale)).transpose()?;
             return Ok((
                 x.track_op().then_some(gx),
                 noise_weight.track_op().then_some(along),
