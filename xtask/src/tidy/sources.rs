@@ -127,9 +127,12 @@ mod tests {
 
     #[test]
     fn test_modules_may_unwrap_but_not_ignore_silently() {
-        let source =
-            "//! Docs.\n#[cfg(test)]\nmod tests {\n    #[ignore]\n    fn f() { g().unwrap() }\n}\n";
-        let found = file(source, true, true);
+        // In two pieces, as above: this file ignores no test itself.
+        let ignored = concat!("#[", "ignore]");
+        let source = format!(
+            "//! Docs.\n#[cfg(test)]\nmod tests {{\n    {ignored}\n    fn f() {{ g().unwrap() }}\n}}\n"
+        );
+        let found = file(&source, true, true);
         assert_eq!(found, [":4: an ignored test says no reason"]);
     }
 

@@ -11,13 +11,13 @@ use super::Product;
 use crate::kernel::cuda::{Elements, Room};
 use crate::tf32::tf32_allowed;
 
-/// How a factor lies in memory.
-#[derive(Clone, Copy)]
+/// A factor, and how it lies in memory.
 struct Factor<'a> {
     elements: Elements<'a>,
-    operation: cublasOperation_t,
     /// From one row to the next.
     pitch: usize,
+    /// Whether rows and columns change places.
+    operation: cublasOperation_t,
 }
 
 /// The product of float32 matrices, `rows` x `columns`, with sums of `inner` terms.
@@ -30,14 +30,10 @@ pub(super) fn product(
     scale: f32,
 ) -> Result<Room> {
     let out = Room::new(device, rows * columns, DType::F32)?;
-    let plain = |elements, pitch| {
-        let operation = cublasOperation_t::CUBLAS_OP_N;
-        Factor { elements, operation, pitch }
-    };
-    let turned = |elements, pitch| {
-        let operation = cublasOperation_t::CUBLAS_OP_T;
-        Factor { elements, operation, pitch }
-    };
+    let plain =
+        |elements, pitch| Factor { elements, pitch, operation: cublasOperation_t::CUBLAS_OP_N };
+    let turned =
+        |elements, pitch| Factor { elements, pitch, operation: cublasOperation_t::CUBLAS_OP_T };
     // cuBLAS takes columns for rows: to it all matrices are their transposes, and the factors change places.
     let (first, second) = match product {
         Product::Output => (turned(b, inner), plain(a, inner)),
