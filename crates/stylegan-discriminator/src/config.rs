@@ -18,11 +18,12 @@ pub enum LabelHead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Downscale {
-    /// In the second convolution, before its bias and activation: StyleGAN always, Progressive GAN
+    /// In the second convolution, before its bias and activation: StyleGAN and StyleGAN2 always, Progressive GAN
     /// with `fused_scale`. Fused or not is the same function.
     #[default]
     InConvolution,
-    /// After the second convolution's activation: Progressive GAN without `fused_scale`.
+    /// After the second convolution's activation, by means of two by two pixels: Progressive GAN without `fused_scale`. In
+    /// StyleGAN2's network it is no official choice; its shortcuts take means too.
     AfterActivation,
 }
 
@@ -57,7 +58,7 @@ pub struct DiscriminatorConfig {
     /// Whether every resolution has its fromRGB layer.
     pub structure: Structure,
     /// StyleGAN2's network of this architecture instead (none). It filters with `[1, 3, 3, 1]`, does not grow, and projects on
-    /// labels: `blur`, `downscale`, `label_head` and `structure` do not hold for it.
+    /// labels: `blur`, `label_head` and `structure` do not hold for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stylegan2: Option<Architecture>,
 }

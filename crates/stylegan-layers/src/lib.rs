@@ -5,7 +5,7 @@
 //! * [`EqualizedLinear`], [`EqualizedConv2d`], [`UpConv2d`], [`DownConv2d`]: layers whose stored
 //!   weights are raw and whose equalized learning rate is applied at run time;
 //! * [`Activation`]: bias and leaky ReLU, as one operation with the convolution before them;
-//! * [`ModulatedConv`], [`FilteredUpConv2d`], [`FilteredDownConv2d`]: those of StyleGAN2;
+//! * [`ModulatedConv`], [`FilteredDownConv2d`]: those of StyleGAN2;
 //! * [`Pullback`]: the vector-Jacobian product of a layer, itself made of tracked operations, so
 //!   that losses may contain input gradients;
 //! * [`Precision`], [`Clamp`]: which blocks of a network compute in 16 bits, and the limit that keeps them in range;
@@ -40,7 +40,7 @@ pub use parameters::{Parameters, is_buffer};
 pub use precision::{FloatFormat, Precision, UnknownFormat};
 pub use pullback::Pullback;
 pub use pyramid::{Architecture, FeatureMaps, FusedScale, Pyramid, PyramidError, Structure};
-pub use resampled::{FilteredDownConv2d, FilteredUpConv2d};
+pub use resampled::FilteredDownConv2d;
 pub use shapes::{Shapes, parameter_count, shapes_of};
 
 /// The slope of every leaky ReLU of the lineage.

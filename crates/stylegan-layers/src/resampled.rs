@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use stylegan_ops::{self as ops, Upfirdn};
 
 use crate::activation::{Activation, Convolution};
-use crate::{Equalized, EqualizedConv2d, Pullback};
+use crate::{Equalized, Pullback};
 
 /// A convolution that halves height and width (Karras et al. 2020, appendix B): a 3x3 one filters and then convolves with stride
 /// 2, a 1x1 one convolves what was filtered and halved. Parameter: `weight` `[out, in, K, K]`, stored raw.
@@ -59,31 +59,5 @@ impl FilteredDownConv2d {
         let stride = if self.weight.dim(3)? == 1 { 1 } else { 2 };
         let (kernel, scale) = (self.weight.clone(), self.scale);
         Ok(Convolution { kernel, stride, padding: 0, scale })
-    }
-}
-
-/// A 1x1 convolution that doubles height and width: the shortcut of a residual block. Parameter: `weight` `[out, in, 1, 1]`.
-#[derive(Debug, Clone)]
-pub struct FilteredUpConv2d {
-    conv: EqualizedConv2d,
-}
-
-impl FilteredUpConv2d {
-    /// A layer from `inputs` to `outputs` channels.
-    pub fn new(
-        inputs: usize,
-        outputs: usize,
-        equalized: Equalized,
-        vb: VarBuilder,
-    ) -> Result<Self> {
-        Ok(Self { conv: EqualizedConv2d::new(inputs, outputs, 1, equalized, vb)? })
-    }
-
-    /// The output `[N, out, 2H, 2W]` of `[N, in, H, W]` and the pullback to the input.
-    pub fn forward_with_vjp(&self, x: &Tensor) -> Result<(Tensor, Pullback)> {
-        let (_, _, h, w) = x.dims4()?;
-        let y = ops::upfirdn2d(&self.conv.forward(x)?, &Upfirdn::doubling())?;
-        let resample = Pullback::new(move |g| ops::upfirdn2d_vjp(g, &Upfirdn::doubling(), (h, w)));
-        Ok((y, self.conv.vjp((h, w)).then(resample)))
     }
 }

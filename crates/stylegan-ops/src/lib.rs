@@ -10,6 +10,7 @@
 mod affine_warp;
 mod batch_norm;
 mod bias_act;
+mod bilinear;
 mod blur;
 mod clamp;
 mod conv2d;
@@ -47,6 +48,7 @@ mod vectorized;
 pub use affine_warp::{Affine, AffineWarps, SYM6, affine_warp, affine_warp_vjp};
 pub use batch_norm::{BatchStatistics, batch_norm, batch_statistics};
 pub use bias_act::bias_act;
+pub use bilinear::{upsample_bilinear2d, upsample_bilinear2d_vjp};
 pub use blur::blur;
 pub use clamp::{clamp, clamp_vjp};
 pub use conv2d::{conv2d, conv2d_bias_act, conv2d_direct, conv2d_input_vjp, conv2d_weight_vjp};

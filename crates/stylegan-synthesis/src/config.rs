@@ -5,6 +5,25 @@ use stylegan_layers::{
     Architecture, FeatureMaps, FusedScale, NORM_EPSILON, Pyramid, PyramidError, Structure,
 };
 
+/// Where StyleGAN2's synthesis network doubles the size of its maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upscale {
+    /// In the convolution: a transposed one of stride 2, and the filter `[1, 3, 3, 1]` (Karras et al. 2020, appendix B).
+    #[default]
+    InConvolution,
+    /// Bilinearly, before a convolution at full size. It costs more, has no rim of zeros, and learns faces from tens of
+    /// thousands of images where the official layers need far more (`docs/learning.md`).
+    BeforeConvolution,
+}
+
+impl Upscale {
+    /// Configurations of official networks are written without the key.
+    fn is_official(&self) -> bool {
+        *self == Self::InConvolution
+    }
+}
+
 /// A synthesis network's configuration; `Default` is the paper's configuration F at 1024x1024.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -51,6 +70,9 @@ pub struct SynthesisConfig {
     /// grow: of the switches above, only `use_noise` holds for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stylegan2: Option<Architecture>,
+    /// Where StyleGAN2's network doubles the size of its maps; StyleGAN's does not look at it.
+    #[serde(skip_serializing_if = "Upscale::is_official")]
+    pub upscale: Upscale,
 }
 
 impl Default for SynthesisConfig {
@@ -75,6 +97,7 @@ impl Default for SynthesisConfig {
             fused_scale: FusedScale::Auto,
             structure: Structure::Growing,
             stylegan2: None,
+            upscale: Upscale::InConvolution,
         }
     }
 }

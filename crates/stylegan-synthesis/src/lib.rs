@@ -14,7 +14,7 @@ mod synthesis;
 #[cfg(test)]
 mod tests;
 
-pub use config::SynthesisConfig;
+pub use config::{SynthesisConfig, Upscale};
 pub use noise::{Noise, NoiseKind};
 pub use stylegan2::StylesTape;
 pub use synthesis::Synthesis;

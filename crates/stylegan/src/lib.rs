@@ -53,4 +53,4 @@ pub use stylegan_layers::{
 pub use stylegan_mapping::{
     MappingConfig, MappingNetwork, broadcast, mix, truncate, updated_average,
 };
-pub use stylegan_synthesis::{Noise, NoiseKind, StylesTape, Synthesis, SynthesisConfig};
+pub use stylegan_synthesis::{Noise, NoiseKind, StylesTape, Synthesis, SynthesisConfig, Upscale};

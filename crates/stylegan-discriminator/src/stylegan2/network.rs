@@ -46,8 +46,8 @@ impl Network {
         let residual = architecture == Architecture::Resnet;
         let blocks = (1..count)
             .map(|block| {
-                let (inputs, outputs) = (maps.of_block(block), maps.of_block(block - 1));
-                DownBlock::new(inputs, outputs, residual, vb_of(block))
+                let widths = (maps.of_block(block), maps.of_block(block - 1));
+                DownBlock::new(widths, residual, config.downscale, vb_of(block))
             })
             .collect::<Result<_>>()?;
         let width = maps.of_block(0);

@@ -7,7 +7,8 @@ use candle_nn::{Init, VarBuilder};
 use stylegan_layers::{Clamp, LEAKY_SLOPE, ModulatedConv, ModulatedConvTape, Precision};
 use stylegan_ops::{self as ops, ScaledActivation};
 
-use crate::{Noise, SynthesisConfig};
+use super::doubling::Doubling;
+use crate::{Noise, SynthesisConfig, Upscale};
 
 /// A modulated convolution, noise, bias, leaky ReLU, gain (Karras et al. 2020, figure 2d).
 ///
@@ -17,6 +18,8 @@ use crate::{Noise, SynthesisConfig};
 pub(super) struct Layer {
     /// Counted over the network's styles.
     index: usize,
+    /// What doubles the size before the convolution, where that does not do it itself.
+    doubling: Option<Doubling>,
     conv: ModulatedConv,
     noise: Option<NoiseInput>,
     bias: Tensor,
@@ -33,6 +36,8 @@ struct NoiseInput {
 
 /// The way back through a [`Layer`].
 pub(super) struct LayerTape {
+    /// What the size was doubled with, and the size before.
+    doubled: Option<(Doubling, (usize, usize))>,
     conv: ModulatedConvTape,
     output: Tensor,
     clamp: Clamp,
@@ -59,11 +64,13 @@ impl Layer {
             None
         };
         let (shape, gain) = ((inputs, outputs, 3), SQRT_2 * residual);
+        let before = up && config.upscale == Upscale::BeforeConvolution;
         Ok(Self {
             index,
             noise,
+            doubling: before.then(|| Doubling::of(config)),
             bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?,
-            conv: ModulatedConv::new(config.w_dim, shape, (up, true), gain, vb)?,
+            conv: ModulatedConv::new(config.w_dim, shape, (up && !before, true), gain, vb)?,
             gain,
             clamp: Clamp::NONE,
         })
@@ -86,6 +93,12 @@ impl Layer {
         noise: &Noise,
     ) -> Result<(Tensor, LayerTape)> {
         let (n, _, h, w) = x.dims4()?;
+        let doubled = self.doubling.map(|doubling| (doubling, (h, w)));
+        let x = &match self.doubling {
+            Some(doubling) => doubling.forward(x)?,
+            None => x.clone(),
+        };
+        let (_, _, h, w) = x.dims4()?;
         let (h, w) = self.conv.output_size((h, w));
         let maps = match &self.noise {
             Some(input) => noise.maps(&input.constant, self.index, (n, h, w))?.zip(Some(input)),
@@ -105,7 +118,7 @@ impl Layer {
         let (output, conv) = self.conv.forward_activated(x, &style, &activation)?;
         let output = self.clamp.forward(&output)?;
         // The masks are piecewise constant: nothing flows through them.
-        let tape = LayerTape { conv, output: output.detach(), clamp: self.clamp };
+        let tape = LayerTape { doubled, conv, output: output.detach(), clamp: self.clamp };
         Ok((output, tape))
     }
 
@@ -120,7 +133,11 @@ impl LayerTape {
     /// From the gradient of the output to those of `x` and of the layer's `w`.
     pub(super) fn vjp(&self, g: &Tensor) -> Result<(Tensor, Tensor)> {
         let g = self.clamp.vjp(g, &self.output)?;
-        self.conv.vjp(&ops::leaky_relu_vjp(&g, &self.output, LEAKY_SLOPE)?)
+        let (gx, gw) = self.conv.vjp(&ops::leaky_relu_vjp(&g, &self.output, LEAKY_SLOPE)?)?;
+        Ok(match self.doubled {
+            Some((doubling, size)) => (doubling.vjp(&gx, size)?, gw),
+            None => (gx, gw),
+        })
     }
 }
 

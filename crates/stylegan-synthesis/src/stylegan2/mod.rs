@@ -1,5 +1,6 @@
 //! StyleGAN2 (Karras et al. 2020).
 
+mod doubling;
 mod layer;
 mod network;
 mod tape;

@@ -5,10 +5,10 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use candle_core::{Error, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 use stylegan_layers::{
-    Architecture, Equalized, FilteredUpConv2d, Precision, Pullback, Pyramid, Structure,
+    Architecture, Equalized, EqualizedConv2d, Precision, Pullback, Pyramid, Structure,
 };
-use stylegan_ops::{self as ops, Upfirdn};
 
+use super::doubling::Doubling;
 use super::layer::{Layer, ToRgb};
 use super::tape::{BlockTape, StylesTape};
 use crate::{Noise, SynthesisConfig};
@@ -32,7 +32,8 @@ struct Block {
     /// In every block of the skip architecture, else in the last.
     to_rgb: Option<ToRgb>,
     /// The shortcut of the residual architecture.
-    skip: Option<FilteredUpConv2d>,
+    skip: Option<EqualizedConv2d>,
+    doubling: Doubling,
 }
 
 impl Network {
@@ -137,7 +138,7 @@ impl Block {
         };
         let skip = if residual {
             let equalized = Equalized { gain, ..Equalized::PLAIN };
-            Some(FilteredUpConv2d::new(below, outputs, equalized, vb.pp("skip"))?)
+            Some(EqualizedConv2d::new(below, outputs, 1, equalized, vb.pp("skip"))?)
         } else {
             None
         };
@@ -148,7 +149,7 @@ impl Block {
             None
         };
         let conv1 = layer(2 * block, outputs, false, gain, "conv1")?;
-        Ok(Self { conv0, conv1, to_rgb, skip })
+        Ok(Self { conv0, conv1, to_rgb, skip, doubling: Doubling::of(config) })
     }
 
     /// `[N, Ci, H, W]` to `[N, Co, 2H, 2W]` (in the first block the size stays), and what the block adds to the image.
@@ -160,7 +161,12 @@ impl Block {
         noise: &Noise,
     ) -> Result<(Tensor, BlockTape)> {
         let skip = match &self.skip {
-            Some(skip) => Some(skip.forward_with_vjp(x)?),
+            Some(skip) => {
+                let (_, _, h, w) = x.dims4()?;
+                let (doubling, y) = (self.doubling, self.doubling.forward(&skip.forward(x)?)?);
+                let resample = Pullback::new(move |g| doubling.vjp(g, (h, w)));
+                Some((y, skip.vjp((h, w)).then(resample)))
+            }
             None => None,
         };
         let (x, conv0) = match &self.conv0 {
@@ -182,8 +188,8 @@ impl Block {
             None => None,
             Some(small) => {
                 let (_, _, h, w) = small.dims4()?;
-                *image = Some(ops::upfirdn2d(&small, &Upfirdn::doubling())?);
-                Some((h, w))
+                *image = Some(self.doubling.forward(&small)?);
+                Some((self.doubling, (h, w)))
             }
         };
         let to_rgb = match &self.to_rgb {

@@ -2,8 +2,8 @@
 
 use candle_core::{Result, Tensor, bail};
 use stylegan_layers::{Precision, Pullback};
-use stylegan_ops::{self as ops, Upfirdn};
 
+use super::doubling::Doubling;
 use super::layer::{LayerTape, ToRgbTape};
 
 /// The way back from images to styles.
@@ -20,8 +20,8 @@ pub(super) struct BlockTape {
     pub(super) conv1: (usize, LayerTape),
     pub(super) to_rgb: Option<(usize, ToRgbTape)>,
     pub(super) skip: Option<Pullback>,
-    /// The size of the image that came from below, if one did.
-    pub(super) doubled: Option<(usize, usize)>,
+    /// What the image that came from below was doubled with, and its size, if one did.
+    pub(super) doubled: Option<(Doubling, (usize, usize))>,
 }
 
 impl StylesTape {
@@ -65,9 +65,7 @@ impl BlockTape {
             add(&mut map, gx)?;
         }
         let image = match (self.doubled, image) {
-            (Some(size), Some(image)) => {
-                Some(ops::upfirdn2d_vjp(&image, &Upfirdn::doubling(), size)?)
-            }
+            (Some((doubling, size)), Some(image)) => Some(doubling.vjp(&image, size)?),
             // Nothing below has a toRGB layer.
             (None, _) | (_, None) => None,
         };

@@ -1,6 +1,6 @@
 //! What the parts of a run are configured with.
 
-use stylegan::{DiscriminatorConfig, Downscale, GeneratorConfig, MappingConfig, SynthesisConfig};
+use stylegan::{DiscriminatorConfig, GeneratorConfig, MappingConfig, SynthesisConfig};
 use stylegan_losses::{DiscriminatorLoss, PathLength};
 use stylegan_progressive::{Schedule, ScheduleConfig};
 
@@ -49,6 +49,7 @@ impl TrainConfig {
                 fused_scale: n.fused_scale,
                 structure: n.structure,
                 stylegan2: n.is_stylegan2().then_some(g.architecture),
+                upscale: g.upscale,
                 // What other ports do differently.
                 ..SynthesisConfig::default()
             },
@@ -68,7 +69,7 @@ impl TrainConfig {
             fmap_decay: n.fmap_decay,
             fmap_max: n.fmap_max,
             blur: d.blur,
-            downscale: Downscale::InConvolution,
+            downscale: d.downscale,
             mbstd_group_size: d.mbstd_group_size,
             mbstd_features: d.mbstd_features,
             structure: n.structure,

@@ -1,6 +1,6 @@
 //! Named configurations.
 
-use stylegan::{FusedScale, LabelHead, Structure};
+use stylegan::{Downscale, FusedScale, LabelHead, Structure, Upscale};
 use stylegan_losses::{ClassLoss, GeneratorLoss};
 use stylegan_progressive::{ByResolution, ScheduleConfig};
 
@@ -179,6 +179,7 @@ fn official() -> TrainConfig {
         },
         generator: GeneratorSection {
             architecture: stylegan::Architecture::Skip,
+            upscale: Upscale::default(),
             z_dim: 512,
             w_dim: 512,
             mapping_layers: 8,
@@ -200,6 +201,7 @@ fn official() -> TrainConfig {
         },
         discriminator: DiscriminatorSection {
             architecture: stylegan::Architecture::Resnet,
+            downscale: Downscale::default(),
             blur: true,
             mbstd_group_size: 4,
             mbstd_features: 1,

@@ -1,7 +1,7 @@
 //! The sections of a configuration file, and what their keys mean. The name in italics is the official code's.
 
 use serde::{Deserialize, Serialize};
-use stylegan::{Architecture, FusedScale, LabelHead, NoiseKind, Structure};
+use stylegan::{Architecture, Downscale, FusedScale, LabelHead, NoiseKind, Structure, Upscale};
 use stylegan_losses::{ClassLoss, GeneratorLoss};
 use stylegan_progressive::ByResolution;
 
@@ -99,6 +99,10 @@ pub enum NetworkGeneration {
 pub struct GeneratorSection {
     /// How the blocks of a StyleGAN2 generator are joined.
     pub architecture: Architecture,
+    /// Where a StyleGAN2 generator doubles the size of its maps: `in_convolution` is the official way, `before_convolution` learns from
+    /// fewer images.
+    #[serde(default)]
+    pub upscale: Upscale,
     /// Components of the latent z, *latent_size*.
     pub z_dim: usize,
     /// Components of the intermediate latent w, *dlatent_size*.
@@ -144,6 +148,9 @@ pub struct GeneratorSection {
 pub struct DiscriminatorSection {
     /// How the blocks of a StyleGAN2 discriminator are joined.
     pub architecture: Architecture,
+    /// Where it halves the size of its maps: `in_convolution` is the official way, `after_activation` learns from fewer images.
+    #[serde(default)]
+    pub downscale: Downscale,
     /// Blur before downscaling (B to F).
     pub blur: bool,
     /// Group of the minibatch standard deviation; 0 or 1 for none.

@@ -11,7 +11,7 @@ use stylegan_ops::{
     leaky_relu, leaky_relu_vjp, line_conv2d, linear, linear_input_vjp, linear_weight_vjp,
     max_pool2d, minibatch_stddev, minibatch_stddev_vjp, noise_bias_act, normalized_distance,
     pixel_norm, plane_means, prelu, scale_channels, tf32_allowed, upfirdn2d, upfirdn2d_vjp,
-    upsample_nearest2d,
+    upsample_bilinear2d, upsample_nearest2d,
 };
 use stylegan_testkit::relative_error;
 
@@ -109,6 +109,7 @@ const OPS: &[Op] = &[
     op("upfirdn2d filtering", &[LARGE], |a| upfirdn2d(&a[0], &Upfirdn::filtering(1, 4.0))),
     op("upfirdn2d_vjp", &[&[4, 6, 10, 14]], |a| upfirdn2d_vjp(&a[0], &Upfirdn::doubling(), (5, 7))),
     op("upsample_nearest2d", &[X], |a| upsample_nearest2d(&a[0])),
+        op("upsample_bilinear2d", &[X], |a| upsample_bilinear2d(&a[0])),
     op("downsample_box2d", &[&[4, 6, 6, 10]], |a| downsample_box2d(&a[0])),
     op("plane_means", &[X], |a| plane_means(&a[0])),
     op("prelu", &[X, &[6]], |a| prelu(&a[0], &a[1])),
