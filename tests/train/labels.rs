@@ -53,7 +53,8 @@ fn found(told: bool, weight: f64) -> Found {
     let draws = Draws::new(0, 0, Half::Discriminator, 0);
     let discriminator =
         settings.discriminator_on(&networks, &reals, &z, Some(&labels), &draws, AT).unwrap();
-    let generator = settings.generator_on(&networks, &z, Some(&labels), &draws, AT).unwrap();
+    let generator =
+        settings.generator_on(&networks, &reals, &z, Some(&labels), &draws, AT).unwrap();
 
     let w = networks.generator.map(&z, told.then_some(&labels)).unwrap();
     let ws = networks.generator.broadcast(&w).unwrap();

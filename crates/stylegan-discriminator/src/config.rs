@@ -7,11 +7,15 @@ use stylegan_layers::{Architecture, FeatureMaps, Pyramid, PyramidError, Structur
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelHead {
-    /// One score a class, of which the label selects (StyleGAN).
+    /// One score a class, of which the label selects (StyleGAN). StyleGAN2's network has its official head in this place: a deep
+    /// mapping of the label, on which the features are projected.
     #[default]
     Switch,
-    /// One score, and a prediction of the class beside it (Progressive GAN, after AC-GAN).
+    /// One score, and a prediction of the class beside it (Progressive GAN, after AC-GAN). StyleGAN2's network has none.
     AcGan,
+    /// A score of the image alone, to which a projection of its features on a linear embedding of the label is added (Miyato and Koyama
+    /// 2018). It learns attributes, of which an image has any number, from fewer images than the official heads.
+    Projection,
 }
 
 /// Where a block halves the size of its maps.
@@ -58,7 +62,7 @@ pub struct DiscriminatorConfig {
     /// Whether every resolution has its fromRGB layer.
     pub structure: Structure,
     /// StyleGAN2's network of this architecture instead (none). It filters with `[1, 3, 3, 1]`, does not grow, and projects on
-    /// labels: `blur`, `label_head` and `structure` do not hold for it.
+    /// labels: `blur` and `structure` do not hold for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stylegan2: Option<Architecture>,
 }

@@ -10,7 +10,7 @@ use crate::{DiscriminatorConfig, stylegan1, stylegan2};
 ///
 /// Parameters: `b{R}.from_rgb.{weight,bias}`, `b{R}.conv{0,1}.{weight,bias}` from the full resolution down to 8, `b4.conv.*`,
 /// `b4.dense0.*`, `b4.dense1.*`. StyleGAN2 has `b{R}.skip.weight` beside them in the residual architecture, and with labels
-/// `mapping.label.*` and `mapping.dense{i}.*`.
+/// `mapping.label.*` and `mapping.dense{i}.*`. [`LabelHead::Projection`](crate::LabelHead::Projection) has `projection.{weight,bias}`.
 #[derive(Debug, Clone)]
 pub struct Discriminator(Generation);
 

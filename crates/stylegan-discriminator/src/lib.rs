@@ -9,6 +9,7 @@ mod config;
 mod discriminator;
 mod head;
 mod layer;
+mod projection;
 mod stylegan1;
 mod stylegan2;
 

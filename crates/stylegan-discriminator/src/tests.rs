@@ -118,6 +118,29 @@ fn an_ac_gan_head_predicts_classes_beside_the_score() -> Result<()> {
 }
 
 #[test]
+fn a_projection_adds_to_the_score_of_the_image_alone() -> Result<()> {
+    let config = DiscriminatorConfig { label_dim: 3, label_head: LabelHead::Projection, ..small() };
+    let (network, parameters) = build(&config, DType::F32);
+    let x = synthetic("x", (2, 3, 16, 16), 0.0, 1.0);
+    let labels = Tensor::new(&[[1f32, 0.0, 1.0], [0.0, 1.0, 0.0]], &Device::Cpu)?;
+    let x_var = Var::from_tensor(&x)?;
+    let score = network.forward(x_var.as_tensor(), 0.0, Some(&labels))?.score;
+    let (_, tape) = network.forward_with_vjp(&x, 0.0, Some(&labels))?;
+    let by_candle = score.sum_all()?.backward()?.get(&x_var).unwrap().clone();
+    let by_tape = tape.input_gradient(&Tensor::ones(2, DType::F32, &Device::Cpu)?)?;
+    assert_close("gradient", &by_tape, &by_candle, Tolerance::REDUCTION);
+    assert!(network.forward(&x, 0.0, None).is_err());
+    // Without an embedding, all labels have the score of the image alone.
+    for name in ["projection.weight", "projection.bias"] {
+        let parameter = parameters.get(name).unwrap();
+        parameter.set(&parameter.zeros_like()?)?;
+    }
+    let scores = |labels: &Tensor| network.forward(&x, 0.0, Some(labels))?.score.to_vec1::<f32>();
+    assert_eq!(scores(&labels)?, scores(&labels.zeros_like()?)?);
+    Ok(())
+}
+
+#[test]
 fn a_fixed_structure_has_one_from_rgb() -> Result<()> {
     let config = DiscriminatorConfig { structure: Structure::Fixed, ..small() };
     let shapes = shapes_of(|vb| Discriminator::new(&config, vb))?;

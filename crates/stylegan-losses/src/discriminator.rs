@@ -34,6 +34,9 @@ pub enum DiscriminatorLoss {
         /// Norm that the gradient shall have (1).
         target: f64,
     },
+    /// `softplus(f - r)`, each real image against a generated one (Jolicoeur-Martineau 2018; with R1 and R2 it is R3GAN's loss: Huang et al. 2024,
+    /// section 2).
+    Relativistic,
 }
 
 impl DiscriminatorLoss {
@@ -45,25 +48,35 @@ impl DiscriminatorLoss {
     /// # Errors
     /// Those of candle's operations.
     pub fn of_scores(&self, real: &Tensor, fake: &Tensor) -> Result<Tensor> {
-        self.of_fake(fake)? + self.of_real(real)?
+        match self {
+            Self::Relativistic => softplus(&(fake - real)?),
+            _ => self.of_fake(fake)? + self.of_real(real)?,
+        }
     }
 
-    /// The part of [`of_scores`](Self::of_scores) that scores of real images make `[N]`.
+    /// Whether the loss compares scores of real and of generated images, and is no sum of a part for each.
+    fn compares(&self) -> bool {
+        *self == Self::Relativistic
+    }
+
+    /// The part of [`of_scores`](Self::of_scores) that scores of real images make `[N]`; none where scores are compared.
     fn of_real(&self, real: &Tensor) -> Result<Tensor> {
         match *self {
             Self::Wgan { drift } | Self::WganGp { drift, .. } => {
                 real.sqr()?.affine(drift, 0.0)? - real
             }
             Self::Logistic => softplus(&real.neg()?),
+            Self::Relativistic => real.zeros_like(),
             Self::Hinge | Self::HingeGp { .. } => real.affine(-1.0, 1.0)?.relu(),
         }
     }
 
-    /// The part of [`of_scores`](Self::of_scores) that scores of generated images make `[N]`.
+    /// The part of [`of_scores`](Self::of_scores) that scores of generated images make `[N]`; none where scores are compared.
     fn of_fake(&self, fake: &Tensor) -> Result<Tensor> {
         match *self {
             Self::Wgan { .. } | Self::WganGp { .. } => Ok(fake.clone()),
             Self::Logistic => softplus(fake),
+            Self::Relativistic => fake.zeros_like(),
             Self::Hinge | Self::HingeGp { .. } => fake.affine(1.0, 1.0)?.relu(),
         }
     }
@@ -129,8 +142,8 @@ impl DiscriminatorObjective {
         Ok(found)
     }
 
-    /// As [`evaluate`](Self::evaluate), but each term of the sum that is the loss (generated images, real images, what is
-    /// between) is handed over as a scalar before the next is computed. Who calls `backward` on each and adds the
+    /// As [`evaluate`](Self::evaluate), but each term of the sum that is the loss (generated images, real images, or both where their scores
+    /// are compared, and what is between) is handed over as a scalar before the next is computed. Who calls `backward` on each and adds the
     /// gradients holds the activations of one batch at a time, not of two or three. The `loss` in the result is detached.
     ///
     /// # Errors
@@ -148,19 +161,33 @@ impl DiscriminatorObjective {
         }
         let (real, fake) = (real.detach(), fake.detach());
         let mut sum = Sum::default();
-        let fake_scores = {
-            let (found, r2) =
-                judgement_and_penalty(critic, &fake, Origin::Generated, self.r2_gamma)?;
-            let loss = self.loss.of_fake(&found.scores)?;
-            visit(sum.add(Some(with_own(loss, found.own_loss)?), r2)?)?;
-            found.scores.detach()
+        let (fakes, r2) = judgement_and_penalty(critic, &fake, Origin::Generated, self.r2_gamma)?;
+        let fake_scores = fakes.scores.detach();
+        // Scores that are compared need both batches' activations at once; others let go of one batch before the next.
+        let compared = if self.loss.compares() {
+            Some((fakes, r2))
+        } else {
+            let loss = self.loss.of_fake(&fakes.scores)?;
+            visit(sum.add(Some(with_own(loss, fakes.own_loss)?), r2)?)?;
+            None
         };
-        let real_scores = {
-            let (found, r1) = judgement_and_penalty(critic, &real, Origin::Real, self.r1_gamma)?;
-            let loss = self.loss.of_real(&found.scores)?;
-            visit(sum.add(Some(with_own(loss, found.own_loss)?), r1)?)?;
-            found.scores.detach()
-        };
+        let (reals, r1) = judgement_and_penalty(critic, &real, Origin::Real, self.r1_gamma)?;
+        let real_scores = reals.scores.detach();
+        match compared {
+            Some((fakes, r2)) => {
+                let loss = self.loss.of_scores(&reals.scores, &fakes.scores)?;
+                let loss = with_own(with_own(loss, fakes.own_loss)?, reals.own_loss)?;
+                let penalty = match (r1, r2) {
+                    (Some(r1), Some(r2)) => Some((r1 + r2)?),
+                    (r1, r2) => r1.or(r2),
+                };
+                visit(sum.add(Some(loss), penalty)?)?;
+            }
+            None => {
+                let loss = self.loss.of_real(&reals.scores)?;
+                visit(sum.add(Some(with_own(loss, reals.own_loss)?), r1)?)?;
+            }
+        }
         if let Some((lambda, target)) = self.loss.gradient_penalty() {
             let between = interpolate(&real, &fake, alpha)?;
             let (_, gradient) = critic.judge_with_gradient(&between, Origin::Generated)?;

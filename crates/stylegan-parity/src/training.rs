@@ -87,7 +87,7 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
         average::update(&networks.average_parameters, &networks.generator_parameters, ema_beta)?;
         let z = case.input(&format!("z_g{step}"))?;
         let draws = Draws::new(0, step, Half::Generator, 0);
-        let g = settings.generator_on(&networks, &z, None, &draws, at)?;
+        let g = settings.generator_on(&networks, &faded, &z, None, &draws, at)?;
         update_w_avg(&g.w)?;
         g_adam.step(&networks.generator_parameters, &g.gradients, rate)?;
         for (name, loss) in [("d", d.loss), ("g", g.loss)] {

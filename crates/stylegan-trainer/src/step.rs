@@ -211,19 +211,18 @@ impl StepSettings {
         })
     }
 
-    /// Loss and gradients of the generator on `n` images.
+    /// Loss and gradients of the generator on as many images as `reals` `[N, channels, H, W]`, which only a loss that compares looks at.
     pub fn generator(
         &self,
         networks: &Networks,
-        n: usize,
+        reals: &Tensor,
         labels: Option<&Tensor>,
         at: StepPosition,
     ) -> Result<GeneratorStep> {
         let draws = Draws::new(self.seed, at.step, Half::Generator, at.part);
         in_pool(|| {
-            let device = networks.generator.w_avg().device();
-            let z = draws.latents(n, self.z_dim(networks), device)?;
-            self.generator_on(networks, &z, labels, &draws, at)
+            let z = draws.latents(reals.dim(0)?, self.z_dim(networks), reals.device())?;
+            self.generator_on(networks, reals, &z, labels, &draws, at)
         })
     }
 
@@ -231,6 +230,7 @@ impl StepSettings {
     pub fn generator_on(
         &self,
         networks: &Networks,
+        reals: &Tensor,
         z: &Tensor,
         labels: Option<&Tensor>,
         draws: &Draws,
@@ -238,8 +238,15 @@ impl StepSettings {
     ) -> Result<GeneratorStep> {
         let (fakes, w) = self.images(&networks.generator, z, labels, draws, at.lod)?;
         let fakes = self.augment.draw(&fakes, draws.augmentation(0))?.forward(&fakes)?;
-        let found = networks.frozen_discriminator.forward_native(&fakes, at.lod, labels)?;
-        let mut loss = self.generator_loss.evaluate(&found.score)?;
+        let discriminator = &networks.frozen_discriminator;
+        let found = discriminator.forward_native(&fakes, at.lod, labels)?;
+        let real_scores = if self.generator_loss.looks_at_reals() {
+            let reals = self.augment.draw(reals, draws.augmentation(1))?.forward(reals)?;
+            Some(discriminator.forward_native(&reals, at.lod, labels)?.score)
+        } else {
+            None
+        };
+        let mut loss = self.generator_loss.evaluate(&found.score, real_scores.as_ref())?;
         let known = labels.filter(|_| networks.generator.is_conditional());
         if let Some(class) = self.class.evaluate(&found, known)? {
             loss = (loss + class)?;

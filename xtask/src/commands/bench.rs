@@ -267,7 +267,7 @@ impl Bench {
 
     fn adversarial(&mut self, at: StepPosition) -> CandleResult<()> {
         let networks = &self.networks;
-        let found = self.settings.generator(networks, self.batch, None, at)?;
+        let found = self.settings.generator(networks, &self.reals, None, at)?;
         let parameters = &networks.generator_parameters;
         self.generator_adam.queue(parameters, &found.gradients, LEARNING_RATE)?;
         average::update(&networks.average_parameters, parameters, AVERAGE_DECAY)?;

@@ -8,6 +8,7 @@ use stylegan_ops as ops;
 use super::block::{DownBlock, halving_vjp};
 use crate::head::Head;
 use crate::layer::ConvLayer;
+use crate::projection::Projection;
 use crate::{DiscriminatorConfig, LabelHead, Scores, Tape};
 
 /// The discriminator of Progressive GAN and StyleGAN.
@@ -25,6 +26,7 @@ pub(crate) struct Network {
     /// Of each block but the smallest, from the smallest.
     blocks: Vec<DownBlock>,
     head: Head,
+    projection: Option<Projection>,
     precision: Precision,
 }
 
@@ -48,11 +50,17 @@ impl Network {
                 DownBlock::new(inputs, outputs, config, vb_of(block))
             })
             .collect::<Result<_>>()?;
+        let width = maps.of_stage(0);
+        let projected = config.label_dim > 0 && config.label_head == LabelHead::Projection;
         let outputs = match config.label_head {
             LabelHead::Switch => config.label_dim.max(1),
             LabelHead::AcGan => 1 + config.label_dim,
+            LabelHead::Projection => 1 + if projected { width } else { 0 },
         };
-        let sizes = (maps.of_block(0), maps.of_stage(0), outputs);
+        let sizes = (maps.of_block(0), width, outputs);
+        let projection = projected
+            .then(|| Projection::new(config.label_dim, width, vb.pp("projection")))
+            .transpose()?;
         Ok(Self {
             pyramid,
             structure: config.structure,
@@ -61,6 +69,7 @@ impl Network {
             from_rgb,
             blocks,
             head: Head::new(config, sizes, 1.0, vb_of(0))?,
+            projection,
             precision: Precision::FLOAT32,
         })
     }
@@ -116,7 +125,7 @@ impl Network {
                 x = fade_to(&x, &self.first_map(last - 1, &half)?, fade)?;
             }
         }
-        self.scores(&self.head.forward(&x)?, labels)
+        Ok(self.scores(&self.head.forward(&x)?, labels)?.0)
     }
 
     /// As [`Self::forward_native`], with a tape.
@@ -144,11 +153,7 @@ impl Network {
             }
         }
         let (outputs, vjp) = self.head.forward_with_vjp(&x)?;
-        let scores = self.scores(&outputs, labels)?;
-        let labels = match self.label_head {
-            LabelHead::Switch => labels.cloned(),
-            LabelHead::AcGan => None,
-        };
+        let (scores, labels) = self.scores(&outputs, labels)?;
         let (pullback, outputs) = (pullback.then(vjp), outputs.dim(1)?);
         Ok((scores, Tape { pullback, outputs, labels, precision: self.precision }))
     }
@@ -193,18 +198,31 @@ impl Network {
         }
     }
 
-    fn scores(&self, outputs: &Tensor, labels: Option<&Tensor>) -> Result<Scores> {
-        let unlabelled = |column: Tensor| Ok(Scores { score: column, label_logits: None });
-        match (self.label_dim, self.label_head, labels) {
-            (0, _, None) => unlabelled(outputs.squeeze(1)?),
+    /// The scores, and what the outputs are multiplied with before they are summed, where it is not the first that counts alone.
+    fn scores(
+        &self,
+        outputs: &Tensor,
+        labels: Option<&Tensor>,
+    ) -> Result<(Scores, Option<Tensor>)> {
+        let (score, label_logits, factors) = match (self.label_dim, self.label_head, labels) {
+            (0, _, None) => (outputs.squeeze(1)?, None, None),
             (0, _, Some(_)) => bail!("discriminator: this network takes no labels"),
-            (_, LabelHead::Switch, Some(labels)) => unlabelled((outputs * labels)?.sum(1)?),
-            (_, LabelHead::Switch, None) => bail!("discriminator: this network needs labels"),
-            (dim, LabelHead::AcGan, _) => Ok(Scores {
-                score: outputs.narrow(1, 0, 1)?.squeeze(1)?,
-                label_logits: Some(outputs.narrow(1, 1, dim)?),
-            }),
-        }
+            (dim, LabelHead::AcGan, _) => {
+                let logits = outputs.narrow(1, 1, dim)?;
+                (outputs.narrow(1, 0, 1)?.squeeze(1)?, Some(logits), None)
+            }
+            (_, LabelHead::Switch | LabelHead::Projection, None) => {
+                bail!("discriminator: this network needs labels")
+            }
+            (_, LabelHead::Switch | LabelHead::Projection, Some(labels)) => {
+                let factors = match &self.projection {
+                    Some(projection) => projection.directions(labels)?,
+                    None => labels.clone(),
+                };
+                ((outputs * &factors)?.sum(1)?, None, Some(factors))
+            }
+        };
+        Ok((Scores { score, label_logits }, factors))
     }
 }
 

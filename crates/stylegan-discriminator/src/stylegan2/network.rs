@@ -11,7 +11,8 @@ use super::block::DownBlock;
 use super::labels::LabelMapping;
 use crate::head::Head;
 use crate::layer::ConvLayer;
-use crate::{DiscriminatorConfig, Scores, Tape};
+use crate::projection::Projection;
+use crate::{DiscriminatorConfig, LabelHead, Scores, Tape};
 
 /// StyleGAN2's discriminator (Karras et al. 2020, figure 7).
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub(crate) struct Network {
     /// Of each block but the smallest, from the smallest.
     blocks: Vec<DownBlock>,
     head: Head,
-    labels: Option<LabelMapping>,
+    labels: Option<Directions>,
     precision: Precision,
 }
 
@@ -51,9 +52,17 @@ impl Network {
             })
             .collect::<Result<_>>()?;
         let width = maps.of_block(0);
-        let (labels, outputs) = match config.label_dim {
-            0 => (None, 1),
-            dim => (Some(LabelMapping::new(dim, width, vb.pp("mapping"))?), width),
+        let (labels, outputs) = match (config.label_dim, config.label_head) {
+            (0, _) => (None, 1),
+            (dim, LabelHead::Switch) => {
+                let mapping = LabelMapping::new(dim, width, vb.pp("mapping"))?;
+                (Some(Directions::Mapping(mapping)), width)
+            }
+            (dim, LabelHead::Projection) => {
+                let projection = Projection::new(dim, width, vb.pp("projection"))?;
+                (Some(Directions::Projection(projection)), 1 + width)
+            }
+            (_, LabelHead::AcGan) => bail!("discriminator: StyleGAN2's has no AC-GAN head"),
         };
         let head = Head::new(config, (width, width, outputs), SQRT_2, vb_of(0))?;
         let precision = Precision::FLOAT32;
@@ -162,14 +171,31 @@ impl Network {
     ) -> Result<(Scores, Option<Tensor>)> {
         let (score, direction) = match (&self.labels, labels) {
             (None, None) => (outputs.squeeze(1)?, None),
-            (Some(mapping), Some(labels)) => {
-                let direction = mapping.forward(labels)?;
+            (Some(directions), Some(labels)) => {
+                let direction = directions.of(labels)?;
                 ((outputs * &direction)?.sum(1)?, Some(direction))
             }
             (None, Some(_)) => bail!("discriminator: this network takes no labels"),
             (Some(_), None) => bail!("discriminator: this network needs labels"),
         };
         Ok((Scores { score, label_logits: None }, direction))
+    }
+}
+
+/// From labels to what the outputs are multiplied with before they are summed.
+#[derive(Debug, Clone)]
+enum Directions {
+    Mapping(LabelMapping),
+    Projection(Projection),
+}
+
+impl Directions {
+    /// Labels `[N, label_dim]` to `[N, outputs]`.
+    fn of(&self, labels: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Mapping(mapping) => mapping.forward(labels),
+            Self::Projection(projection) => projection.directions(labels),
+        }
     }
 }
 

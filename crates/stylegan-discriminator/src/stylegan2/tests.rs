@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use stylegan_layers::{Architecture, Parameters, parameter_count, shapes_of};
 use stylegan_testkit::{Tolerance, assert_close, directional_gradcheck, synthetic_f64};
 
-use crate::{Discriminator, DiscriminatorConfig};
+use crate::{Discriminator, DiscriminatorConfig, LabelHead};
 
 const ARCHITECTURES: [Architecture; 3] =
     [Architecture::Orig, Architecture::Skip, Architecture::Resnet];
@@ -38,8 +38,13 @@ fn the_official_network_has_the_official_parameters() -> Result<()> {
 #[test]
 fn the_tape_gives_the_gradient_of_the_score() -> Result<()> {
     for architecture in ARCHITECTURES {
-        for (base, label_dim, group) in [([4, 4], 0, 4), ([4, 6], 3, 2), ([4, 4], 0, 1)] {
+        use LabelHead::{Projection, Switch};
+        let cases = [([4, 4], 0, 4), ([4, 6], 3, 2), ([4, 4], 0, 1)];
+        for ((base, label_dim, group), label_head) in
+            cases.into_iter().flat_map(|case| [(case, Switch), (case, Projection)])
+        {
             let config = DiscriminatorConfig {
+                label_head,
                 base,
                 label_dim,
                 mbstd_group_size: group,
@@ -66,16 +71,23 @@ fn the_tape_gives_the_gradient_of_the_score() -> Result<()> {
 #[test]
 fn the_second_order_agrees_with_finite_differences() -> Result<()> {
     for architecture in ARCHITECTURES {
-        let config = DiscriminatorConfig { resolution: 8, label_dim: 2, ..small(architecture) };
-        let (network, parameters) = build(&config);
-        let x = synthetic_f64("x", (4, 3, 8, 8), 0.0, 0.6);
-        let labels = synthetic_f64("labels", (4, 2), 0.0, 1.0);
-        let ones = Tensor::ones(4, DType::F64, &Device::Cpu)?;
-        let penalty = || -> Result<Tensor> {
-            let (_, tape) = network.forward_with_vjp(&x, 0.0, Some(&labels))?;
-            tape.input_gradient(&ones)?.sqr()?.sum_all()
-        };
-        directional_gradcheck(penalty, &parameters.trainable(), 1e-2)?;
+        for label_head in [LabelHead::Switch, LabelHead::Projection] {
+            let config = DiscriminatorConfig {
+                resolution: 8,
+                label_dim: 2,
+                label_head,
+                ..small(architecture)
+            };
+            let (network, parameters) = build(&config);
+            let x = synthetic_f64("x", (4, 3, 8, 8), 0.0, 0.6);
+            let labels = synthetic_f64("labels", (4, 2), 0.0, 1.0);
+            let ones = Tensor::ones(4, DType::F64, &Device::Cpu)?;
+            let penalty = || -> Result<Tensor> {
+                let (_, tape) = network.forward_with_vjp(&x, 0.0, Some(&labels))?;
+                tape.input_gradient(&ones)?.sqr()?.sum_all()
+            };
+            directional_gradcheck(penalty, &parameters.trainable(), 1e-2)?;
+        }
     }
     Ok(())
 }

@@ -54,7 +54,8 @@ fn images() -> (Tensor, Tensor, Tensor) {
     (real, fake, synthetic_f64("alpha", 3, 0.5, 0.2))
 }
 
-const LOSSES: [DiscriminatorLoss; 5] = [
+const LOSSES: [DiscriminatorLoss; 6] = [
+    DiscriminatorLoss::Relativistic,
     DiscriminatorLoss::Wgan { drift: 0.001 },
     DiscriminatorLoss::WGAN_GP,
     DiscriminatorLoss::Logistic,

@@ -88,7 +88,9 @@ impl Direction {
 
 fn apply(x: &Tensor, direction: Direction) -> Result<Tensor> {
     let name = direction.name();
-    let [_, _, h, w] = *x.dims() else { bail!("{name}: expected [N, C, H, W], got {:?}", x.dims()) };
+    let [_, _, h, w] = *x.dims() else {
+        bail!("{name}: expected [N, C, H, W], got {:?}", x.dims())
+    };
     if direction == Direction::Halving && !(h.is_multiple_of(2) && w.is_multiple_of(2)) {
         bail!("{name}: expected even height and width, got {h} x {w}");
     }

@@ -146,6 +146,7 @@ impl TrainConfig {
             DiscriminatorLossKind::WganGp => DiscriminatorLoss::WganGp { lambda, target, drift },
             DiscriminatorLossKind::Logistic => DiscriminatorLoss::Logistic,
             DiscriminatorLossKind::Hinge => DiscriminatorLoss::Hinge,
+            DiscriminatorLossKind::Relativistic => DiscriminatorLoss::Relativistic,
             DiscriminatorLossKind::HingeGp => DiscriminatorLoss::HingeGp { lambda, target },
         }
     }

@@ -157,7 +157,8 @@ pub struct DiscriminatorSection {
     pub mbstd_group_size: usize,
     /// Its number of feature maps.
     pub mbstd_features: usize,
-    /// What is done with labels.
+    /// What is done with labels: `switch` is the official way of both generations, `ac_gan` Progressive GAN's, and `projection` learns
+    /// attributes from fewer images.
     pub label_head: LabelHead,
     /// Blocks whose weights stay as they are, counted from the full resolution, *freezed*: for training that begins with another model.
     pub freeze_blocks: usize,
@@ -214,6 +215,8 @@ pub enum DiscriminatorLossKind {
     Hinge,
     /// Hinge with gradient penalty.
     HingeGp,
+    /// Softplus of each generated image's score less a real one's.
+    Relativistic,
 }
 
 /// `[schedule]`: what changes with the images seen.

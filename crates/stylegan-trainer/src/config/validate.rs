@@ -2,7 +2,7 @@
 
 use stylegan::{LabelHead, Structure};
 
-use super::{ConfigError, TrainConfig};
+use super::{ConfigError, DiscriminatorLossKind, TrainConfig};
 
 impl TrainConfig {
     /// Checks every value, and that they fit together. To be called once, when all layers are laid.
@@ -70,6 +70,16 @@ impl TrainConfig {
         if n.is_stylegan2() && n.structure != Structure::Fixed {
             let problem = "must be \"fixed\": StyleGAN2's networks do not grow".to_owned();
             return Err(invalid("network.structure", problem));
+        }
+        let heads = (self.discriminator.label_head, n.is_stylegan2(), self.data.labels);
+        if heads == (LabelHead::AcGan, true, true) {
+            let problem = "must be \"switch\" or \"projection\": StyleGAN2's discriminator has no AC-GAN head";
+            return Err(invalid("discriminator.label_head", problem.to_owned()));
+        }
+        let relativistic = self.loss.generator.looks_at_reals();
+        if relativistic != (self.loss.discriminator == DiscriminatorLossKind::Relativistic) {
+            let problem = "must be \"relativistic\" for both networks or for neither".to_owned();
+            return Err(invalid("loss.generator", problem));
         }
         let g = &self.generator;
         let ac_gan = self.discriminator.label_head == LabelHead::AcGan && !n.is_stylegan2();

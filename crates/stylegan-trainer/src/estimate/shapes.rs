@@ -93,10 +93,15 @@ impl Shapes {
         let outputs = match d.label_head {
             LabelHead::Switch => d.label_dim.max(1),
             LabelHead::AcGan => 1 + d.label_dim,
+            LabelHead::Projection if d.label_dim == 0 => 1,
+            LabelHead::Projection => 1 + self.hidden(),
         };
         let (first, hidden) = (self.maps(0), self.hidden());
         let mut sum = (9 * (first + self.extra()) + 1) * first;
         sum += (first * self.pixels(0) + 1) * hidden + (hidden + 1) * outputs;
+        if d.label_head == LabelHead::Projection && d.label_dim > 0 {
+            sum += (d.label_dim + 1) * hidden;
+        }
         for block in 0..self.blocks() {
             let maps = self.maps(block);
             if d.structure == Structure::Growing || block + 1 == self.blocks() {

@@ -1,6 +1,6 @@
 //! What is counted differently in StyleGAN2's networks.
 
-use stylegan::Architecture;
+use stylegan::{Architecture, LabelHead};
 
 use super::shapes::Shapes;
 
@@ -36,6 +36,7 @@ impl Shapes {
         let (d, first) = (&self.discriminator, self.maps(0));
         let (mapping, outputs) = match d.label_dim {
             0 => (0, 1),
+            dim if d.label_head == LabelHead::Projection => ((dim + 1) * first, 1 + first),
             dim => ((dim + 1) * first + LABEL_LAYERS * (first + 1) * first, first),
         };
         let mut sum = mapping + (9 * (first + self.extra()) + 1) * first;

@@ -172,12 +172,14 @@ impl Training {
         state: &State,
         figures: &mut Figures,
     ) -> std::result::Result<Gradients, TrainError> {
+        let reals = self.reals(batch, state)?;
         let mut found = Found::default();
         let (networks, step) = (&self.networks, self.position.step);
         let labels = self.labels(batch)?;
         let compute = |part: Part| {
             let at = StepPosition { step, part: part.index, lod: state.lod };
-            settings.generator(networks, part.size, of_part(&labels, part)?.as_ref(), at)
+            let reals = reals.narrow(0, part.start, part.size)?;
+            settings.generator(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
             found.add(part, step.gradients, Some(step.w), &[&step.loss])

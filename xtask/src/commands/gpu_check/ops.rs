@@ -109,7 +109,7 @@ const OPS: &[Op] = &[
     op("upfirdn2d filtering", &[LARGE], |a| upfirdn2d(&a[0], &Upfirdn::filtering(1, 4.0))),
     op("upfirdn2d_vjp", &[&[4, 6, 10, 14]], |a| upfirdn2d_vjp(&a[0], &Upfirdn::doubling(), (5, 7))),
     op("upsample_nearest2d", &[X], |a| upsample_nearest2d(&a[0])),
-        op("upsample_bilinear2d", &[X], |a| upsample_bilinear2d(&a[0])),
+    op("upsample_bilinear2d", &[X], |a| upsample_bilinear2d(&a[0])),
     op("downsample_box2d", &[&[4, 6, 6, 10]], |a| downsample_box2d(&a[0])),
     op("plane_means", &[X], |a| plane_means(&a[0])),
     op("prelu", &[X, &[6]], |a| prelu(&a[0], &a[1])),
