@@ -125,6 +125,9 @@ pub struct Progress {
     pub augment_p: f64,
     /// The mean sign of the scores of real images: towards 1 the discriminator knows them by heart.
     pub r_t: f64,
+    /// How much generated images differ from one another, beside real ones: about 1 where they are as varied, towards 0 where they
+    /// share their outlines or details, as those of a collapsed generator do.
+    pub diversity: f64,
     /// Steps skipped so far, because a gradient was not finite.
     pub skipped: u64,
     /// What losses were multiplied with; none where they are not scaled.

@@ -1,6 +1,7 @@
 //! Training: composition of the networks, the data, the losses and the schedule into runs.
 
 mod augment;
+mod diversity;
 mod draws;
 mod gradients;
 mod networks;

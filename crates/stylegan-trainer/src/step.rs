@@ -11,6 +11,7 @@ use stylegan_losses::{
 use stylegan_ops::in_pool;
 
 use crate::augment::Augment;
+use crate::diversity::diversity;
 use crate::draws::{Draws, Half};
 use crate::gradients::Gradients;
 use crate::networks::Networks;
@@ -92,6 +93,8 @@ pub struct DiscriminatorStep {
     pub fake_score: Tensor,
     /// The penalties' share of the loss.
     pub penalty: Tensor,
+    /// How much the generated images differ from one another, beside the real ones: about 1, and towards 0 where they are alike.
+    pub diversity: Tensor,
     /// Of the discriminator's parameters.
     pub gradients: Gradients,
     /// The batch's `w` `[N, w_dim]`, for its moving average.
@@ -206,6 +209,7 @@ impl StepSettings {
             real_sign: result.real_scores.sign()?.mean_all()?.detach(),
             fake_score: result.fake_scores.mean_all()?.detach(),
             penalty: result.penalty.mean_all()?.detach(),
+            diversity: diversity(&fakes, reals)?,
             gradients,
             w,
         })

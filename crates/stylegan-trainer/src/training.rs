@@ -37,6 +37,7 @@ mod ranks;
 mod recorder;
 mod snapshot;
 mod transfer;
+mod watchdog;
 
 pub use error::TrainError;
 use measuring::Measurements;
@@ -45,6 +46,7 @@ use pending::{Pending, Session};
 use position::Position;
 use recorder::Recorder;
 pub use transfer::{InitFrom, Taken};
+use watchdog::Watchdog;
 
 /// Roll-backs without a finished tick in between before a run gives up.
 const MAX_ROLLBACKS: u64 = 5;
@@ -66,6 +68,7 @@ pub struct Training {
     path_length_mean: Tensor,
     pending: VecDeque<Pending>,
     recorder: Recorder,
+    watchdog: Watchdog,
     measurements: Measurements,
     resumed_from: Option<u64>,
     warnings: Vec<String>,
@@ -155,6 +158,7 @@ impl Training {
             warnings: dataset.warnings(),
             loader: Loader::new(dataset, loader_config)?,
             recorder: Recorder::default(),
+            watchdog: Watchdog::default(),
             measurements: Measurements::default(),
             resumed_from: None,
             device: device.clone(),
@@ -305,7 +309,11 @@ impl Training {
         let before = std::mem::replace(&mut self.position.tick_start, self.position.images);
         self.position.rollbacks_in_a_row = 0;
         if let Some(mean) = self.recorder.finish_tick()? {
+            let warning = self.watchdog.look(&mean);
             self.tell(observer, Event::Tick(mean))?;
+            if let Some(warning) = warning {
+                self.tell(observer, Event::Warning(warning))?;
+            }
         }
         if last || self.position.tick.is_multiple_of(self.config.run.image_ticks.max(1)) {
             self.write_fakes(observer)?;

@@ -2,7 +2,7 @@
 
 use stylegan::{LabelHead, Structure};
 
-use super::{ConfigError, DiscriminatorLossKind, TrainConfig};
+use super::{AugmentMode, ConfigError, DiscriminatorLossKind, TrainConfig};
 
 impl TrainConfig {
     /// Checks every value, and that they fit together. To be called once, when all layers are laid.
@@ -80,6 +80,10 @@ impl TrainConfig {
         if relativistic != (self.loss.discriminator == DiscriminatorLossKind::Relativistic) {
             let problem = "must be \"relativistic\" for both networks or for neither".to_owned();
             return Err(invalid("loss.generator", problem));
+        }
+        if relativistic && self.augment.mode == AugmentMode::Ada {
+            let problem = "must not be \"ada\": it follows the sign of real scores, which a relativistic loss leaves free";
+            return Err(invalid("augment.mode", problem.to_owned()));
         }
         let g = &self.generator;
         let ac_gan = self.discriminator.label_head == LabelHead::AcGan && !n.is_stylegan2();

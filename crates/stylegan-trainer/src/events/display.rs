@@ -71,7 +71,7 @@ impl fmt::Display for Progress {
         write!(
             f,
             "{}/{} kimg, {} px, lod {:.2}, G {:.3}, D {:.3}, scores {:+.2} real {:+.2} fake, \
-             {:.1} img/s",
+             diversity {:.2}, {:.1} img/s",
             kimg(self.images),
             kimg(self.total),
             self.resolution,
@@ -80,6 +80,7 @@ impl fmt::Display for Progress {
             self.discriminator_loss,
             self.real_score,
             self.fake_score,
+            self.diversity,
             self.images_per_second,
         )?;
         match self.eta_seconds {

@@ -8,7 +8,7 @@ use stylegan_ops::Later;
 pub(super) struct Figures {
     /// The loss `[1]`.
     pub generator: Option<Tensor>,
-    /// Loss, mean real score, its mean sign, mean generated score and penalties `[5]`.
+    /// Loss, mean real score, its mean sign, mean generated score, penalties and diversity `[6]`.
     pub discriminator: Option<Tensor>,
     /// That of lazy regularisation `[1]`.
     pub penalty: Option<Tensor>,
@@ -26,6 +26,8 @@ pub(super) struct Numbers {
     pub fake_score: f64,
     /// That of the discriminator's step and of lazy regularisation together.
     pub penalty: f64,
+    /// Of the generated images, beside the real ones.
+    pub diversity: f64,
     /// The running mean of path lengths.
     pub path_length_mean: f64,
     /// Whether any rank was asked to stop.
@@ -45,7 +47,7 @@ impl Figures {
     ) -> Result<Unread> {
         let mut all = vec![
             values(self.generator, 1, device)?,
-            values(self.discriminator, 5, device)?,
+            values(self.discriminator, 6, device)?,
             values(self.penalty, 1, device)?,
             path_length_mean.to_dtype(DType::F64)?.reshape(1)?,
             values(self.stops, 1, device)?.to_dtype(DType::F64)?,
@@ -71,13 +73,14 @@ impl Unread {
             real_sign,
             fake_score,
             own,
+            diversity,
             lazy,
             mean,
             stops,
             ref skipped @ ..,
         ] = all[..]
         else {
-            candle_core::bail!("a step has 9 numbers or more, got {}", all.len())
+            candle_core::bail!("a step has 10 numbers or more, got {}", all.len())
         };
         Ok(Numbers {
             generator_loss,
@@ -86,6 +89,7 @@ impl Unread {
             real_sign,
             fake_score,
             penalty: own + lazy,
+            diversity,
             path_length_mean: mean,
             stops: stops != 0.0,
             skipped: skipped.iter().any(|&flag| flag != 0.0),
@@ -116,7 +120,7 @@ mod tests {
         let cpu = Device::Cpu;
         let figures = Figures {
             generator: Some(Tensor::new(&[1.5f64], &cpu)?),
-            discriminator: Some(Tensor::new(&[2.0f64, 3.0, -1.0, 4.0, 5.0], &cpu)?),
+            discriminator: Some(Tensor::new(&[2.0f64, 3.0, -1.0, 4.0, 5.0, 0.5], &cpu)?),
             penalty: Some(Tensor::new(&[3.5f64], &cpu)?),
             stops: Some(Tensor::new(&[2f32], &cpu)?),
         };
@@ -129,6 +133,7 @@ mod tests {
             real_sign: -1.0,
             fake_score: 4.0,
             penalty: 8.5,
+            diversity: 0.5,
             path_length_mean: 6.0,
             stops: true,
             skipped: true,

@@ -154,8 +154,14 @@ impl Training {
             settings.discriminator(networks, &reals, of_part(&labels, part)?.as_ref(), at)
         };
         by_parts(parts, self.parts_at_once(), compute, |part, step| {
-            let numbers =
-                [&step.loss, &step.real_score, &step.real_sign, &step.fake_score, &step.penalty];
+            let numbers = [
+                &step.loss,
+                &step.real_score,
+                &step.real_sign,
+                &step.fake_score,
+                &step.penalty,
+                &step.diversity,
+            ];
             found.add(part, step.gradients, Some(step.w), &numbers)
         })?;
         let joined = found.join(&self.group, &self.device)?;

@@ -105,6 +105,7 @@ impl Training {
             real_score: numbers.real_score,
             fake_score: numbers.fake_score,
             penalty: numbers.penalty,
+            diversity: numbers.diversity,
             path_length: numbers.path_length_mean,
             augment_p: self.augmentation_probability(),
             r_t: numbers.real_sign,

@@ -55,6 +55,7 @@ impl Recorder {
                 fake_score: sum.fake_score + progress.fake_score,
                 penalty: sum.penalty + progress.penalty,
                 r_t: sum.r_t + progress.r_t,
+                diversity: sum.diversity + progress.diversity,
                 ..progress.clone()
             },
         });
@@ -71,6 +72,7 @@ impl Recorder {
             fake_score: sum.fake_score / self.steps,
             penalty: sum.penalty / self.steps,
             r_t: sum.r_t / self.steps,
+            diversity: sum.diversity / self.steps,
             ..sum
         };
         (self.steps, self.started) = (0.0, None);
@@ -85,6 +87,7 @@ impl Recorder {
                 ("loss/path_length", mean.path_length),
                 ("score/real", mean.real_score),
                 ("score/fake", mean.fake_score),
+                ("progress/diversity", mean.diversity),
                 ("augment/p", mean.augment_p),
                 ("augment/r_t", mean.r_t),
                 ("progress/lod", mean.lod),

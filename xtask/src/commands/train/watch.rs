@@ -122,6 +122,7 @@ mod tests {
             path_length: 0.0,
             augment_p: 0.0,
             r_t: 0.0,
+            diversity: 1.0,
             skipped: 0,
             loss_scale: None,
             images_per_second: 210.4,
