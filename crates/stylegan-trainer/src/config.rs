@@ -25,6 +25,7 @@ mod networks;
 mod precision;
 mod presets;
 mod sections;
+mod sizing;
 mod validate;
 
 pub use augment::{AugmentMode, AugmentSection};
@@ -38,6 +39,7 @@ pub use sections::{
     LossSection, NetworkGeneration, NetworkSection, OptimizerSection, RunSection, ScheduleSection,
     TrainingNoise,
 };
+pub use sizing::{Budget, ImageSet, Sizing};
 
 /// The configuration of a training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,9 +95,9 @@ impl TrainConfig {
 }
 
 impl Default for TrainConfig {
-    /// The preset `faces-32`.
+    /// The preset `faces-32-sg2`.
     fn default() -> Self {
-        presets::faces_32()
+        presets::faces_32_sg2()
     }
 }
 

@@ -111,6 +111,28 @@ impl Workload {
         }
     }
 
+    /// The thousands of images that a run of this configuration sees within so many hours on `machine`: at most a billion images.
+    ///
+    /// # Errors
+    /// [`ConfigError::Schedule`].
+    pub fn kimg_within(
+        config: &TrainConfig,
+        hours: f64,
+        machine: &Machine,
+    ) -> Result<f64, ConfigError> {
+        let mut workload = Self::new(config, 0)?;
+        // What an image takes only grows with the schedule, so that the time grows with the number of images.
+        let (mut low, mut high) = (0.0, 1e6);
+        for _ in 0..60 {
+            let middle: f64 = 0.5 * (low + high);
+            workload.config.run.total_kimg = middle;
+            let images = workload.config.total_images();
+            let seconds = workload.work(0, images).seconds(machine);
+            (low, high) = if seconds > hours * 3600.0 { (low, middle) } else { (middle, high) };
+        }
+        Ok(low)
+    }
+
     /// The time that remains at `images` real images, when the images from `since` on took `elapsed`. None before there is
     /// anything to go by.
     pub fn remaining(&self, since: u64, images: u64, elapsed: Duration) -> Option<Duration> {

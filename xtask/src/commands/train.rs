@@ -2,6 +2,7 @@
 
 mod measuring;
 mod settings;
+mod sized;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ use watch::Watch;
 /// What was typed.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Args {
-    /// The named configuration to begin with; faces-32 unless given. The README lists them
+    /// The named configuration to begin with. Without one, a run on images of your own is sized by them and by the time there is, and one on the bundled faces is faces-32-sg2. The README lists them
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// A TOML file whose keys are laid over the preset's, or over those of the run that is resumed
@@ -48,6 +49,9 @@ pub struct Args {
     /// Thousands of real images to train on
     #[arg(long, value_name = "N")]
     pub kimg: Option<f64>,
+    /// Train for about so many hours, by an estimate of this machine's speed, instead of a number of images; 1 for images of your own unless --kimg is given
+    #[arg(long, value_name = "N", conflicts_with = "kimg")]
+    pub hours: Option<f64>,
     /// The run's folder. If there is a run in it, training goes on where it was left
     #[arg(long, value_name = "DIR", conflicts_with = "name")]
     pub run: Option<PathBuf>,
@@ -118,6 +122,9 @@ struct Trained {
 pub fn run(args: &Args, ranks: &Ranks, printer: Printer) -> Result<(), Failure> {
     memory::keep();
     let settings = settings::resolve(args)?;
+    for reason in &settings.reasons {
+        printer.note(reason);
+    }
     for warning in &settings.warnings {
         printer.note(&format!("warning: {warning}"));
     }

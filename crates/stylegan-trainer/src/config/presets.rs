@@ -13,19 +13,22 @@ use super::{
 
 mod stylegan2;
 
+pub(super) use stylegan2::{faces_32_sg2, lasting, small_stylegan2};
+
 /// The presets and what they are.
 ///
 /// `auto` takes a resolution: `auto-64`. `faces-32` and `faces-64` take a letter too, for the paper's other configurations at their size: `faces-32-b`.
-pub const PRESETS: [(&str, &str); 14] = [
-    ("faces-32", "the bundled faces at 32x32, minutes on a CPU (the default)"),
-    ("faces-64", "the bundled faces at 64x64, hours on a CPU"),
+pub const PRESETS: [(&str, &str); 15] = [
+    ("faces-32-sg2", "StyleGAN2 on the bundled faces at 32x32, ten minutes on a CPU (the default)"),
+    ("faces-64-sg2", "the same at 64x64, half an hour on a CPU"),
+    ("faces-32", "StyleGAN, growing, on the bundled faces at 32x32, minutes on a CPU"),
+    ("faces-64", "the same at 64x64, hours on a CPU"),
     ("a", "Progressive GAN, 1024x1024, one GPU's batch sizes"),
     ("b", "A, tuned: longer, from 8x8, blur, logistic loss with R1"),
     ("c", "B with a mapping network and styles"),
     ("d", "C with a learned constant as input"),
     ("e", "D with noise inputs"),
     ("f", "E with style mixing: StyleGAN, 1024x1024, one GPU's batch sizes"),
-    ("faces-32-sg2", "StyleGAN2 on the bundled faces at 32x32, minutes on a CPU"),
     ("config-e", "StyleGAN2 at 1024x1024: no growing, lazy regularisation, path length"),
     ("config-f", "config-e with larger networks: the paper's StyleGAN2"),
     ("paper256", "StyleGAN2 at 256x256, as StyleGAN2-ADA's paper trains it"),
@@ -282,7 +285,7 @@ fn ffhq_1024() -> TrainConfig {
     config
 }
 
-/// The default: cartoon faces within minutes on two cores. What differs from the official numbers is what a run of few
+/// StyleGAN: cartoon faces within minutes on two cores. What differs from the official numbers is what a run of few
 /// steps needs: small batches and so more steps, a mapping network that learns (two layers, as one of the paper's table 4, at a
 /// tenth of the learning rate instead of a hundredth), noise that does not run ahead, an average of a short half-life, R1 in
 /// every fourth step.
@@ -291,7 +294,7 @@ fn ffhq_1024() -> TrainConfig {
 /// thing a discriminator learns of a face is its outline, and a generator has little reason yet to put glasses on some of them. Growth
 /// in two steps of 8 thousand images keeps the faces apart; started at 32x32 they become one. With 16 feature maps at 32x32 instead
 /// of 32 the eyes become a texture; the learning rate there is lower, and falls at the end.
-pub(super) fn faces_32() -> TrainConfig {
+fn faces_32() -> TrainConfig {
     let mut config = official();
     config.run.name = "faces-32-f".to_owned();
     config.run.seed = 0;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use stylegan_trainer::config::{ConfigError, PRESETS, TrainConfig};
 use stylegan_trainer::run_dir;
 
-use super::Args;
+use super::{Args, sized};
 use crate::failure::{Failure, OrFail};
 use crate::place::Place;
 
@@ -17,6 +17,8 @@ pub struct Settings {
     pub config: TrainConfig,
     /// Where the run goes.
     pub place: Place,
+    /// What was chosen by itself, and why.
+    pub reasons: Vec<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -28,6 +30,15 @@ pub struct Settings {
 /// What is wrong with them, as the user's mistake.
 pub fn resolve(args: &Args) -> Result<Settings, Failure> {
     let (mut config, resumed) = base(args)?;
+    let sizing = if resumed.is_none() { sized::resolve(args)? } else { None };
+    let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
+    match (sizing, args.hours) {
+        (Some(sizing), _) => {
+            (config, reasons, warnings) = (sizing.config, sizing.reasons, sizing.warnings);
+        }
+        (None, Some(hours)) => sized::last(&mut config, hours)?,
+        (None, None) => {}
+    }
     if let Some(path) = &args.config {
         let text = fs::read_to_string(path)
             .or_user_with(|| format!("cannot read the configuration `{}`", path.display()))?;
@@ -50,8 +61,8 @@ pub fn resolve(args: &Args) -> Result<Settings, Failure> {
         (Some(path), None) => Place::unused(path)?,
         (None, None) => Place::New(config.run.name.clone()),
     };
-    let warnings = warnings(&config)?;
-    Ok(Settings { config, place, warnings })
+    warnings.extend(too_short_to_grow(&config)?);
+    Ok(Settings { config, place, reasons, warnings })
 }
 
 /// The configuration to begin with: a preset's, or that of a run, whose folder is given too.
@@ -137,21 +148,21 @@ fn name_of(config: &TrainConfig) -> String {
     letter.map_or(format!("{stem}-{resolution}"), |letter| format!("{stem}-{resolution}-{letter}"))
 }
 
-fn warnings(config: &TrainConfig) -> Result<Vec<String>, Failure> {
+fn too_short_to_grow(config: &TrainConfig) -> Result<Option<String>, Failure> {
     let schedule = config.schedule().map_err(failure)?;
     let (growing, total) = (schedule.growing_kimg(), config.run.total_kimg);
     let resolution = config.network.resolution;
     Ok(if growing > total {
-        vec![format!(
+        Some(format!(
             "the networks reach {resolution}x{resolution} after {growing} kimg, but the run ends \
              after {total}: raise --kimg, or lower schedule.training_kimg and transition_kimg"
-        )]
+        ))
     } else {
-        Vec::new()
+        None
     })
 }
 
-fn failure(error: ConfigError) -> Failure {
+pub(super) fn failure(error: ConfigError) -> Failure {
     let hint = hint(&error);
     Failure::user_error(error).hint(hint)
 }
@@ -195,7 +206,8 @@ mod tests {
     #[test]
     fn images_and_resolution_name_the_run() {
         let name = |data: &str, resolution| {
-            let args = Args { data: Some(data.to_owned()), resolution, ..Args::default() };
+            let preset = Some("faces-32".to_owned());
+            let args = Args { data: Some(data.to_owned()), resolution, preset, ..Args::default() };
             let settings = resolve(&args).unwrap();
             assert_eq!(settings.place, Place::New(settings.config.run.name.clone()));
             settings.config.run.name
@@ -244,7 +256,8 @@ mod tests {
     #[test]
     fn a_run_too_short_to_grow_is_warned_of() {
         assert!(resolve(&Args::default()).unwrap().warnings.is_empty());
-        let settings = resolve(&Args { kimg: Some(1.0), ..Args::default() }).unwrap();
+        let preset = Some("faces-32".to_owned());
+        let settings = resolve(&Args { kimg: Some(1.0), preset, ..Args::default() }).unwrap();
         assert!(settings.warnings[0].contains("after 1:"), "{:?}", settings.warnings);
     }
 }
