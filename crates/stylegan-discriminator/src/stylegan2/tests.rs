@@ -2,12 +2,22 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use stylegan_layers::{Architecture, Parameters, parameter_count, shapes_of};
-use stylegan_testkit::{Tolerance, assert_close, directional_gradcheck, synthetic_f64};
+use stylegan_testkit::{
+    Tolerance, assert_close, directional_gradcheck, relative_error, synthetic_f64,
+};
 
-use crate::{Discriminator, DiscriminatorConfig};
+use crate::{Discriminator, DiscriminatorConfig, Downscale};
 
 const ARCHITECTURES: [Architecture; 3] =
     [Architecture::Orig, Architecture::Skip, Architecture::Resnet];
+
+/// Every architecture with every place where maps are halved.
+fn variants() -> impl Iterator<Item = (Architecture, Downscale)> {
+    let places = [Downscale::InConvolution, Downscale::AfterActivation];
+    places
+        .into_iter()
+        .flat_map(|downscale| ARCHITECTURES.map(|architecture| (architecture, downscale)))
+}
 
 fn small(architecture: Architecture) -> DiscriminatorConfig {
     DiscriminatorConfig {
@@ -35,13 +45,34 @@ fn the_official_network_has_the_official_parameters() -> Result<()> {
     Ok(())
 }
 
+/// Where maps are halved makes another function of the same parameters.
+#[test]
+fn halving_after_an_activation_needs_the_same_parameters() -> Result<()> {
+    for architecture in ARCHITECTURES {
+        let official = small(architecture);
+        let other =
+            DiscriminatorConfig { downscale: Downscale::AfterActivation, ..official.clone() };
+        let shapes = |config: &DiscriminatorConfig| shapes_of(|vb| Discriminator::new(config, vb));
+        assert_eq!(shapes(&official)?, shapes(&other)?);
+        let x = synthetic_f64("x", (4, 3, 16, 16), 0.0, 0.6);
+        let score = |config: &DiscriminatorConfig| -> Result<Tensor> {
+            Ok(build(config).0.forward(&x, 0.0, None)?.score)
+        };
+        let (score, official) = (score(&other)?, score(&official)?);
+        assert_eq!(score.dims(), [4]);
+        assert!(relative_error(&score, &official) > 1e-2);
+    }
+    Ok(())
+}
+
 #[test]
 fn the_tape_gives_the_gradient_of_the_score() -> Result<()> {
-    for architecture in ARCHITECTURES {
+    for (architecture, downscale) in variants() {
         for (base, label_dim, group) in [([4, 4], 0, 4), ([4, 6], 3, 2), ([4, 4], 0, 1)] {
             let config = DiscriminatorConfig {
                 base,
                 label_dim,
+                downscale,
                 mbstd_group_size: group,
                 ..small(architecture)
             };
@@ -65,8 +96,9 @@ fn the_tape_gives_the_gradient_of_the_score() -> Result<()> {
 /// A loss that contains the input gradient, differentiated by the weights.
 #[test]
 fn the_second_order_agrees_with_finite_differences() -> Result<()> {
-    for architecture in ARCHITECTURES {
-        let config = DiscriminatorConfig { resolution: 8, label_dim: 2, ..small(architecture) };
+    for (architecture, downscale) in variants() {
+        let config =
+            DiscriminatorConfig { resolution: 8, label_dim: 2, downscale, ..small(architecture) };
         let (network, parameters) = build(&config);
         let x = synthetic_f64("x", (4, 3, 8, 8), 0.0, 0.6);
         let labels = synthetic_f64("labels", (4, 2), 0.0, 1.0);
