@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stylegan::{
-    Architecture, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Noise, mix,
-    truncate,
+    Architecture, Discriminator, DiscriminatorConfig, Downscale, Generator, GeneratorConfig, Noise,
+    Structure, Upscale, mix, truncate,
 };
 use stylegan_losses::{
     Critic, Judgement, Origin, PathLength, path_cotangent, path_lengths, softplus, squared_norms,
@@ -28,7 +29,13 @@ fn architecture(config: &Value) -> Result<Architecture> {
     })
 }
 
-fn generator_config(config: &Value) -> Result<GeneratorConfig> {
+/// Where a network changes the size of its maps, in the words of the trainer's configurations; the official way if the case does not say.
+fn resampling<T: Default + DeserializeOwned>(config: &Value) -> Result<T> {
+    if config.is_null() { Ok(T::default()) } else { Ok(serde_json::from_value(config.clone())?) }
+}
+
+/// This workspace's configuration of a case's generator.
+pub fn generator_config(config: &Value) -> Result<GeneratorConfig> {
     let mut ours = GeneratorConfig::stylegan2_f();
     if names::is_rosinality(config) {
         ours.mapping.z_dim = size(config, "style_dim")?;
@@ -48,10 +55,26 @@ fn generator_config(config: &Value) -> Result<GeneratorConfig> {
         ours.synthesis.fmap_base = size(synthesis, "channel_base")? / 2;
         ours.synthesis.fmap_max = size(synthesis, "channel_max")?;
         ours.synthesis.stylegan2 = Some(architecture(&synthesis["architecture"])?);
+        ours.synthesis.upscale = resampling::<Upscale>(&synthesis["upscale"])?;
     }
     ours.mapping.hidden_dim = ours.mapping.w_dim;
     ours.synthesis.w_dim = ours.mapping.w_dim;
     Ok(ours)
+}
+
+/// This workspace's configuration of a case's discriminator.
+pub fn discriminator_config(config: &Value) -> Result<DiscriminatorConfig> {
+    Ok(DiscriminatorConfig {
+        resolution: size(config, "img_resolution")?,
+        label_dim: size(config, "c_dim")?,
+        fmap_base: size(config, "channel_base")? / 2,
+        fmap_max: size(config, "channel_max")?,
+        downscale: resampling::<Downscale>(&config["downscale"])?,
+        mbstd_group_size: size(&config["epilogue_kwargs"], "mbstd_group_size")?,
+        structure: Structure::Fixed,
+        stylegan2: Some(architecture(&config["architecture"])?),
+        ..DiscriminatorConfig::default()
+    })
 }
 
 /// Runs a generator's case.
@@ -180,15 +203,7 @@ impl Critic for Judge<'_> {
 /// Runs a discriminator's case.
 pub fn discriminator(case: &Case, report: &mut Report) -> Result<()> {
     let config = &case.config;
-    let ours = DiscriminatorConfig {
-        resolution: size(config, "img_resolution")?,
-        label_dim: size(config, "c_dim")?,
-        fmap_base: size(config, "channel_base")? / 2,
-        fmap_max: size(config, "channel_max")?,
-        mbstd_group_size: size(&config["epilogue_kwargs"], "mbstd_group_size")?,
-        stylegan2: Some(architecture(&config["architecture"])?),
-        ..DiscriminatorConfig::default()
-    };
+    let ours = discriminator_config(config)?;
     let rename = |name: &str| names::stylegan2(name, config);
     let renamed = case.parameters().into_iter().map(|(name, t)| Ok((rename(&name)?, t)));
     let parameters = Named::new(renamed.collect::<Result<Vec<_>>>()?)?;

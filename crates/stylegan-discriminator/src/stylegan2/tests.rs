@@ -2,12 +2,29 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use stylegan_layers::{Architecture, Parameters, parameter_count, shapes_of};
-use stylegan_testkit::{Tolerance, assert_close, directional_gradcheck, synthetic_f64};
+use stylegan_testkit::{
+    Tolerance, assert_close, directional_gradcheck, relative_error, synthetic_f64,
+};
 
-use crate::{Discriminator, DiscriminatorConfig, LabelHead};
+use crate::{Discriminator, DiscriminatorConfig, Downscale, LabelHead};
 
 const ARCHITECTURES: [Architecture; 3] =
     [Architecture::Orig, Architecture::Skip, Architecture::Resnet];
+
+/// Every architecture with every place where maps are halved and every head for labels.
+fn variants() -> impl Iterator<Item = DiscriminatorConfig> {
+    let places = [Downscale::InConvolution, Downscale::AfterActivation].into_iter();
+    let pairs = places.flat_map(|downscale| {
+        [LabelHead::Switch, LabelHead::Projection].map(|label_head| (downscale, label_head))
+    });
+    pairs.flat_map(|(downscale, label_head)| {
+        ARCHITECTURES.map(|architecture| DiscriminatorConfig {
+            downscale,
+            label_head,
+            ..small(architecture)
+        })
+    })
+}
 
 fn small(architecture: Architecture) -> DiscriminatorConfig {
     DiscriminatorConfig {
@@ -35,21 +52,32 @@ fn the_official_network_has_the_official_parameters() -> Result<()> {
     Ok(())
 }
 
+/// Where maps are halved makes another function of the same parameters.
+#[test]
+fn halving_after_an_activation_needs_the_same_parameters() -> Result<()> {
+    for architecture in ARCHITECTURES {
+        let official = small(architecture);
+        let other =
+            DiscriminatorConfig { downscale: Downscale::AfterActivation, ..official.clone() };
+        let shapes = |config: &DiscriminatorConfig| shapes_of(|vb| Discriminator::new(config, vb));
+        assert_eq!(shapes(&official)?, shapes(&other)?);
+        let x = synthetic_f64("x", (4, 3, 16, 16), 0.0, 0.6);
+        let score = |config: &DiscriminatorConfig| -> Result<Tensor> {
+            Ok(build(config).0.forward(&x, 0.0, None)?.score)
+        };
+        let (score, official) = (score(&other)?, score(&official)?);
+        assert_eq!(score.dims(), [4]);
+        assert!(relative_error(&score, &official) > 1e-2);
+    }
+    Ok(())
+}
+
 #[test]
 fn the_tape_gives_the_gradient_of_the_score() -> Result<()> {
-    for architecture in ARCHITECTURES {
-        use LabelHead::{Projection, Switch};
-        let cases = [([4, 4], 0, 4), ([4, 6], 3, 2), ([4, 4], 0, 1)];
-        for ((base, label_dim, group), label_head) in
-            cases.into_iter().flat_map(|case| [(case, Switch), (case, Projection)])
-        {
-            let config = DiscriminatorConfig {
-                label_head,
-                base,
-                label_dim,
-                mbstd_group_size: group,
-                ..small(architecture)
-            };
+    for variant in variants() {
+        for (base, label_dim, group) in [([4, 4], 0, 4), ([4, 6], 3, 2), ([4, 4], 0, 1)] {
+            let config =
+                DiscriminatorConfig { base, label_dim, mbstd_group_size: group, ..variant.clone() };
             let (network, _) = build(&config);
             let (h, w) = network.pyramid().full_size();
             let x = Var::from_tensor(&synthetic_f64("x", (4, 3, h, w), 0.0, 0.6))?;
@@ -70,24 +98,17 @@ fn the_tape_gives_the_gradient_of_the_score() -> Result<()> {
 /// A loss that contains the input gradient, differentiated by the weights.
 #[test]
 fn the_second_order_agrees_with_finite_differences() -> Result<()> {
-    for architecture in ARCHITECTURES {
-        for label_head in [LabelHead::Switch, LabelHead::Projection] {
-            let config = DiscriminatorConfig {
-                resolution: 8,
-                label_dim: 2,
-                label_head,
-                ..small(architecture)
-            };
-            let (network, parameters) = build(&config);
-            let x = synthetic_f64("x", (4, 3, 8, 8), 0.0, 0.6);
-            let labels = synthetic_f64("labels", (4, 2), 0.0, 1.0);
-            let ones = Tensor::ones(4, DType::F64, &Device::Cpu)?;
-            let penalty = || -> Result<Tensor> {
-                let (_, tape) = network.forward_with_vjp(&x, 0.0, Some(&labels))?;
-                tape.input_gradient(&ones)?.sqr()?.sum_all()
-            };
-            directional_gradcheck(penalty, &parameters.trainable(), 1e-2)?;
-        }
+    for variant in variants() {
+        let config = DiscriminatorConfig { resolution: 8, label_dim: 2, ..variant };
+        let (network, parameters) = build(&config);
+        let x = synthetic_f64("x", (4, 3, 8, 8), 0.0, 0.6);
+        let labels = synthetic_f64("labels", (4, 2), 0.0, 1.0);
+        let ones = Tensor::ones(4, DType::F64, &Device::Cpu)?;
+        let penalty = || -> Result<Tensor> {
+            let (_, tape) = network.forward_with_vjp(&x, 0.0, Some(&labels))?;
+            tape.input_gradient(&ones)?.sqr()?.sum_all()
+        };
+        directional_gradcheck(penalty, &parameters.trainable(), 1e-2)?;
     }
     Ok(())
 }

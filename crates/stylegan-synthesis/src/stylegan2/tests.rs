@@ -6,10 +6,16 @@ use stylegan_testkit::{
     Tolerance, assert_close, assert_same_bits, directional_gradcheck, relative_error, synthetic_f64,
 };
 
-use crate::{Noise, NoiseKind, Synthesis, SynthesisConfig};
+use crate::{Noise, NoiseKind, Synthesis, SynthesisConfig, Upscale};
 
 const ARCHITECTURES: [Architecture; 3] =
     [Architecture::Orig, Architecture::Skip, Architecture::Resnet];
+
+/// Every architecture with every place where maps are doubled.
+fn variants() -> impl Iterator<Item = (Architecture, Upscale)> {
+    let places = [Upscale::InConvolution, Upscale::BeforeConvolution];
+    places.into_iter().flat_map(|upscale| ARCHITECTURES.map(|architecture| (architecture, upscale)))
+}
 
 fn small(architecture: Architecture) -> SynthesisConfig {
     SynthesisConfig {
@@ -60,6 +66,24 @@ fn names_are_the_public_format() -> Result<()> {
     Ok(())
 }
 
+/// Where maps are doubled makes another function of the same parameters.
+#[test]
+fn doubling_before_a_convolution_needs_the_same_parameters() -> Result<()> {
+    for architecture in ARCHITECTURES {
+        let official = small(architecture);
+        let other = SynthesisConfig { upscale: Upscale::BeforeConvolution, ..official.clone() };
+        let shapes = |config: &SynthesisConfig| shapes_of(|vb| Synthesis::new(config, vb));
+        assert_eq!(shapes(&official)?, shapes(&other)?);
+        let image = |config: &SynthesisConfig| {
+            let (network, _) = build(config);
+            let ws = synthetic_f64("ws", (2, network.num_layers(), 5), 0.0, 1.0);
+            network.forward(&ws, 0.0, &Noise::Const)
+        };
+        assert!(relative_error(&image(&other)?, &image(&official)?) > 1e-2);
+    }
+    Ok(())
+}
+
 #[test]
 fn the_official_network_has_the_official_parameters() -> Result<()> {
     let config = SynthesisConfig {
@@ -76,8 +100,9 @@ fn the_official_network_has_the_official_parameters() -> Result<()> {
 #[test]
 fn every_shape_of_image() -> Result<()> {
     for (resolution, base, channels) in [(8, [4, 4], 1), (16, [4, 6], 3), (32, [3, 4], 4)] {
-        for architecture in ARCHITECTURES {
-            let config = SynthesisConfig { resolution, base, channels, ..small(architecture) };
+        for (architecture, upscale) in variants() {
+            let config =
+                SynthesisConfig { resolution, base, channels, upscale, ..small(architecture) };
             let (network, _) = build(&config);
             let ws = synthetic_f64("ws", (2, network.num_layers(), 5), 0.0, 1.0);
             let image = network.forward(&ws, 0.0, &Noise::Const)?;
@@ -110,8 +135,8 @@ fn noise_is_what_is_asked_for() -> Result<()> {
 /// The tape gives what candle's own first order gives.
 #[test]
 fn the_styles_gradient_is_that_of_backward() -> Result<()> {
-    for architecture in ARCHITECTURES {
-        let (network, _) = build(&small(architecture));
+    for (architecture, upscale) in variants() {
+        let (network, _) = build(&SynthesisConfig { upscale, ..small(architecture) });
         let ws = Var::from_tensor(&synthetic_f64("ws", (2, network.num_layers(), 5), 0.0, 1.0))?;
         let (image, tape) = network.forward_with_vjp(&ws, &Noise::Const)?;
         assert_close(
@@ -131,8 +156,8 @@ fn the_styles_gradient_is_that_of_backward() -> Result<()> {
 /// A loss of the styles' gradient, differentiated by every parameter and by the styles.
 #[test]
 fn the_second_order_agrees_with_finite_differences() -> Result<()> {
-    for architecture in ARCHITECTURES {
-        let config = SynthesisConfig { resolution: 8, ..small(architecture) };
+    for (architecture, upscale) in variants() {
+        let config = SynthesisConfig { resolution: 8, upscale, ..small(architecture) };
         let (network, parameters) = build(&config);
         let ws = Var::from_tensor(&synthetic_f64("ws", (2, network.num_layers(), 5), 0.0, 1.0))?;
         let cotangent = synthetic_f64("cotangent", (2, 3, 8, 8), 0.0, 1.0);
