@@ -75,6 +75,8 @@ pub enum Command {
     Eval(Box<commands::eval::Args>),
     /// Measure the Fréchet inception distance alone
     EvalFid(Box<commands::eval_fid::Args>),
+    /// Measure how near the bundled faces a run came, snapshot by snapshot: the curve that training recipes are compared by
+    EvalLearning(commands::eval_learning::Args),
     /// Get the published weights of the networks that measure: list, fetch, verify, convert
     Weights(commands::weights::Args),
     /// Measure how evenly a model's images change along paths between latents: perceptual path length
@@ -147,6 +149,7 @@ impl Cli {
             Command::Inspect(args) => commands::inspect::run(args, printer),
             Command::Eval(args) => commands::eval::run(args, printer),
             Command::EvalFid(args) => commands::eval_fid::run(args, printer),
+            Command::EvalLearning(args) => commands::eval_learning::run(args, printer),
             Command::Weights(args) => commands::weights::run(args, printer),
             Command::EvalPpl(args) => commands::eval_ppl::run(args, printer),
             Command::TrainClassifiers(args) => commands::train_classifiers::run(args, printer),

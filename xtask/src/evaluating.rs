@@ -140,16 +140,24 @@ pub fn publish(
             lines.push_str(&result.json_line().map_err(Failure::program)?);
             lines.push('\n');
         }
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).open(path);
-        file.and_then(|mut file| file.write_all(lines.as_bytes()))
-            .or_user_with(|| format!("cannot append to {}", path.display()))
-            .map_err(|failure| failure.hint("name another file with --out"))?;
+        append(path, &lines)?;
     }
     if printer.json() {
         return results.iter().try_for_each(|result| printer.data("", result));
     }
     printer.line(table(results).trim_end())
+}
+
+/// Appends whole lines to a file, which is made where it is missing.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn append(path: &Path, lines: &str) -> Result<(), Failure> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(lines.as_bytes()))
+        .or_user_with(|| format!("cannot append to {}", path.display()))
+        .map_err(|failure| failure.hint("name another file with --out"))
 }
 
 /// Whose mistake a failed measurement is, and what to try.

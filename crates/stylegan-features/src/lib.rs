@@ -1,4 +1,4 @@
-//! Feature networks with published weights: VGG16, AlexNet, SqueezeNet, Inception-v3, and LPIPS on them.
+//! Feature networks with published weights: VGG16, AlexNet, SqueezeNet, Inception-v3, and LPIPS on them; and a small one for the bundled faces.
 //!
 //! A network is made of [`Weights`]: a safetensors file, or the file that its authors published, of which nothing is run. All are differentiable with respect
 //! to the images, so that they serve as losses.
@@ -8,6 +8,7 @@
 //! | [`Lpips`] | distances of images `[N]` | torchvision's VGG16, AlexNet or SqueezeNet 1.1; the linear layers are part of the crate |
 //! | [`Vgg16`] | features [N, 4096] | torchvision's VGG16 |
 //! | [`Inception`] | features [N, 2048], class probabilities | `pt_inception-2015-12-05` |
+//! | [`FaceAttributes`] | features [N, 512], logits of the bundled faces' attributes [N, 18] | part of the crate |
 //!
 //! ```
 //! use candle_core::{Device, Tensor};
@@ -24,6 +25,7 @@
 
 mod alexnet;
 mod error;
+mod faces;
 mod images;
 mod inception;
 mod layer;
@@ -35,6 +37,7 @@ mod vgg16;
 mod weights;
 
 pub use error::FeatureError;
+pub use faces::FaceAttributes;
 pub use images::{Sampling, resize};
 pub(crate) use images::{input, normalise};
 pub use inception::{CONVOLUTIONS as INCEPTION_CONVOLUTIONS, Inception};

@@ -12,6 +12,7 @@
 //! | inception score | [`inception_score`] | the same |
 //! | precision and recall | [`precision_recall`] | VGG16 |
 //! | sliced Wasserstein distance | [`sliced_wasserstein`] | no network |
+//! | how near generated faces are to the bundled ones | [`learning`] | the bundled faces' network |
 //! | SSIM and MS-SSIM | [`ssim`], [`ms_ssim`] | no network |
 //!
 //! [`extract`] makes the [`Features`] of a source, batch by batch; with a cache it continues where an interrupted evaluation stopped, and never computes the
@@ -42,6 +43,7 @@ mod frechet;
 mod image_source;
 mod inception_score;
 mod kid;
+pub mod learning;
 pub mod ppl;
 mod precision_recall;
 mod report;

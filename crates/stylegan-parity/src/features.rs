@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor, Var};
-use stylegan_features::{Backbone, Inception, Lpips, Sampling, Weights};
+use stylegan_features::{Backbone, FaceAttributes, Inception, Lpips, Sampling, Weights};
 use stylegan_metrics::{
     Divisor, Features, Gaussian, Silent, frechet_distance, kernel_distance, precision_recall,
 };
@@ -36,6 +36,23 @@ pub fn inception(case: &Case, report: &mut Report) -> Result<()> {
     let inception = Inception::new(&weights, Sampling::Centres)?;
     let features = inception.features(&case.input("image")?)?;
     report.output("pool3", &features, case.output("pool3")?);
+    Ok(())
+}
+
+/// The network of the bundled faces with the weights that it has: against the same weights, and against those that were trained, before batch normalisation was folded
+/// into them and they were rounded to float16.
+pub fn faces(case: &Case, report: &mut Report) -> Result<()> {
+    let weights = FaceAttributes::bundled()?.to_device(&case.device)?;
+    let network = FaceAttributes::new(&weights)?;
+    for size in ["", ".64"] {
+        let features = network.features(case.output(&format!("images{size}"))?)?;
+        for (what, got) in [("logits", network.logits(&features)?), ("features", features)] {
+            let name = format!("{what}{size}");
+            report.output(&name, &got, case.output(&name)?);
+            let name = format!("original.{name}");
+            report.rounded_weights(&name, &got, case.output(&name)?);
+        }
+    }
     Ok(())
 }
 

@@ -37,6 +37,7 @@ pub fn run(case: &Case, report: &mut Report) -> anyhow::Result<()> {
         "optimizer.ranger" => psp::ranger(case, report),
         "lpips" => features::lpips(case, report),
         "inception.fid" => features::inception(case, report),
+        "faces.attributes" => features::faces(case, report),
         "fid.from_features" => features::figures(case, report),
         "separability" => metrics::separability(case, report),
         "ppl.arithmetic" => metrics::path_length(case, report),

@@ -33,6 +33,11 @@ impl Report {
         self.worst_gradient = self.worst_gradient.max(error);
     }
 
+    /// Compares an output of a network whose weights are kept in float16, with 11 bits, with that of the weights before.
+    pub fn rounded_weights(&mut self, name: &str, got: &Tensor, expected: &Tensor) {
+        self.compare(name, got, expected, 1e-3);
+    }
+
     /// Counts a comparison that has no error to report.
     pub fn check(&mut self, name: &str, passed: bool) {
         self.compared += 1;

@@ -9,6 +9,7 @@ pub mod edit;
 pub mod encode;
 pub mod eval;
 pub mod eval_fid;
+pub mod eval_learning;
 pub mod eval_ppl;
 pub mod eval_separability;
 pub mod export;

@@ -13,6 +13,7 @@ mod folders;
 mod harness;
 mod importing;
 mod launching;
+mod learning;
 mod measuring;
 #[cfg(unix)]
 mod system;

@@ -14,5 +14,5 @@ pub use ppl::{Distance, PplMetric};
 pub use separability::{
     Latents, SeparabilityRun, SpaceResult, directions, latents, scores, separability,
 };
-pub use sources::{Generated, Pictures};
+pub use sources::{Drawn, Generated, Pictures};
 pub use subject::Subject;

@@ -87,6 +87,48 @@ impl<G: Borrow<Generator>> ImageSource for Generated<G> {
     }
 }
 
+/// A generator's images as people draw them: image `i` is that of seed `i`, with the label that the seed draws and the model's constant noise. It does not depend on
+/// those beside it.
+pub struct Drawn<G> {
+    generator: G,
+    identity: String,
+    psi: f64,
+    cutoff: usize,
+    lod: f64,
+}
+
+impl<G: Borrow<Generator>> Drawn<G> {
+    /// Of a generator at a level of detail, truncated with psi below layer `cutoff`; `checksum` changes whenever the generator does.
+    pub fn new(generator: G, checksum: &str, psi: f64, cutoff: usize, lod: f64) -> Self {
+        let identity = format!("seeds of model {checksum} psi {psi} below {cutoff} lod {lod}");
+        Self { generator, identity, psi, cutoff, lod }
+    }
+}
+
+impl<G: Borrow<Generator>> ImageSource for Drawn<G> {
+    fn identity(&self) -> String {
+        self.identity.clone()
+    }
+
+    fn count(&self) -> Option<usize> {
+        None
+    }
+
+    fn images(&mut self, range: Range<usize>) -> Result<Tensor, MetricError> {
+        let generator = self.generator.borrow();
+        let seeds: Vec<u64> = range.map(|seed| seed as u64).collect();
+        let z = stylegan::latents(&seeds, generator.config().mapping.z_dim, &Device::Cpu)?;
+        let labels = generator.labels_of_seeds(&seeds)?;
+        let options = GenerateOptions {
+            psi: self.psi,
+            cutoff: Some(self.cutoff),
+            noise: Noise::Const,
+            lod: self.lod,
+        };
+        Ok(generator.generate(&z, labels.as_ref(), &options)?.to_device(&Device::Cpu)?)
+    }
+}
+
 /// A data set's images, in an order drawn from a seed, or in their own.
 pub struct Pictures<D> {
     data: D,
