@@ -13,10 +13,12 @@ mod psp;
 mod report;
 mod schedule;
 mod stylegan2;
+mod stylegan2_training;
 mod training;
 
 pub use report::Report;
 use stylegan_testkit::golden::Case;
+pub use stylegan2_training::draws as training_draws;
 
 /// Runs a case.
 ///
@@ -32,6 +34,7 @@ pub fn run(case: &Case, report: &mut Report) -> anyhow::Result<()> {
         "stylegan2.generator" => stylegan2::generator(case, report),
         "stylegan2.discriminator" => stylegan2::discriminator(case, report),
         "stylegan1.training" => training::run(case, report),
+        "stylegan2.training" => stylegan2_training::run(case, report),
         "psp.encoder" => psp::encoder(case, report),
         "psp.identity" => psp::identity(case, report),
         "optimizer.ranger" => psp::ranger(case, report),

@@ -71,6 +71,7 @@ pub fn stylegan2(name: &str, config: &serde_json::Value) -> Result<String> {
     let name = name.replace(".noise_", ".noise.").replace(".affine.", ".style.");
     let name = name.replace(".torgb.", ".to_rgb.").replace(".fromrgb.", ".from_rgb.");
     let name = name.replace("mapping.fc", "mapping.dense").replace("mapping.w_avg", "w_avg");
+    let name = name.replace("mapping.embed", "mapping.label");
     Ok(name.replace("b4.fc.", "b4.dense0.").replace("b4.out.", "b4.dense1."))
 }
 

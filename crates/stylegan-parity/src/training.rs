@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::{discriminator, generator};
 
 /// A number of a case's configuration.
-fn number(value: &serde_json::Value, key: &str) -> Result<f64> {
+pub fn number(value: &serde_json::Value, key: &str) -> Result<f64> {
     value[key].as_f64().with_context(|| format!("config.{key} is not a number"))
 }
 
@@ -109,17 +109,28 @@ pub fn run(case: &Case, report: &mut Report) -> Result<()> {
             }
             _ => anyhow::bail!("unknown network {network}"),
         };
-        let before = before.get(&ours).with_context(|| format!("no {ours}"))?;
-        let got =
-            (store.get(&ours).with_context(|| format!("no {ours}"))?.as_tensor().sub(before))?;
-        let expected = after.sub(before)?;
-        let norm = |t: &Tensor| -> Result<f32> { Ok(t.sqr()?.sum_all()?.sqrt()?.to_scalar()?) };
-        // An update this small is that of a gradient which is zero but for rounding.
-        if norm(&expected)? < 1e-3 {
-            report.check(name, norm(&(got - expected)?)? <= 1e-2);
-        } else {
-            report.update(name, &got, &expected);
-        }
+        compare_update(report, name, (store, &ours), before, after)?;
+    }
+    Ok(())
+}
+
+/// Compares the change of a parameter, in `store` under the name `ours`, with that from `before` to `after`.
+pub fn compare_update(
+    report: &mut Report,
+    name: &str,
+    (store, ours): (&Parameters, &str),
+    before: &BTreeMap<String, Tensor>,
+    after: &Tensor,
+) -> Result<()> {
+    let before = before.get(ours).with_context(|| format!("no {ours}"))?;
+    let got = store.get(ours).with_context(|| format!("no {ours}"))?.as_tensor().sub(before)?;
+    let expected = after.sub(before)?;
+    let norm = |t: &Tensor| -> Result<f32> { Ok(t.sqr()?.sum_all()?.sqrt()?.to_scalar()?) };
+    // An update this small is that of a gradient which is zero but for rounding.
+    if norm(&expected)? < 1e-3 {
+        report.check(name, norm(&(got - expected)?)? <= 1e-2);
+    } else {
+        report.update(name, &got, &expected);
     }
     Ok(())
 }

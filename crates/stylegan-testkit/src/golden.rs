@@ -286,7 +286,12 @@ mod tests {
     #[test]
     fn the_workspace_has_cases_of_every_kind_it_builds() {
         let cases = cases_in(&own()).unwrap();
-        for kind in ["stylegan1.generator", "stylegan1.discriminator", "stylegan1.training"] {
+        for kind in [
+            "stylegan1.generator",
+            "stylegan1.discriminator",
+            "stylegan1.training",
+            "stylegan2.training",
+        ] {
             assert!(cases.iter().any(|case| case.kind == kind), "no case of kind {kind}");
         }
         assert!(cases.windows(2).all(|pair| pair[0].name < pair[1].name));

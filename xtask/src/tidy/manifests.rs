@@ -59,6 +59,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "stylegan",
             "stylegan-checkpoint",
+            "stylegan-dataset",
             "stylegan-features",
             "stylegan-import",
             "stylegan-losses",
