@@ -134,6 +134,18 @@ impl Native {
     }
 }
 
+/// The learning-rate multiplier of the mapping network that readers of other formats take for granted.
+const MAPPING_RATE: f64 = 0.01;
+
+/// Multiplies the mapping network's weights and biases, whose names in the format start with `layers`, so that a reader who multiplies them by
+/// [`MAPPING_RATE`] gets what our own `rate` makes of them.
+fn fold_mapping_rate(tensors: &mut BTreeMap<String, Foreign>, layers: &str, rate: f64) {
+    let factor = (rate / MAPPING_RATE) as f32;
+    for (_, tensor) in tensors.iter_mut().filter(|(name, _)| name.starts_with(layers)) {
+        tensor.values.iter_mut().for_each(|value| *value *= factor);
+    }
+}
+
 /// A tensor to be written.
 pub(crate) struct Foreign {
     pub(crate) shape: Vec<usize>,

@@ -3,24 +3,48 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
+use stylegan::{Downscale, LabelHead, Upscale};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{Foreign, Format, Native, archive_error};
+use super::{Foreign, Format, Native, archive_error, fold_mapping_rate};
 use crate::dialects::{ADA_DISCRIMINATOR, ADA_GENERATOR};
 use crate::{ImportError, Model};
 
 /// Writes a StyleGAN2 network with the names of `stylegan2-ada-pytorch`.
 pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
-    let table = match native.model() {
-        Model::Generator(config) if config.synthesis.stylegan2.is_some() => &ADA_GENERATOR,
-        Model::Discriminator(config) if config.stylegan2.is_some() => &ADA_DISCRIMINATOR,
+    let refuse = |reason: &str| Err(native.inexpressible(Format::AdaNpz, reason));
+    let (table, rate) = match native.model() {
+        Model::Generator(config) if config.synthesis.stylegan2.is_some() => {
+            if config.synthesis.upscale != Upscale::InConvolution {
+                return refuse(
+                    "its generators double maps in a convolution, and this one before it (generator.upscale)",
+                );
+            }
+            (&ADA_GENERATOR, Some(config.mapping.lr_multiplier))
+        }
+        Model::Discriminator(config) if config.stylegan2.is_some() => {
+            if config.downscale != Downscale::InConvolution {
+                return refuse(
+                    "its discriminators halve maps in a convolution, and this one after it (discriminator.downscale)",
+                );
+            }
+            if config.label_dim > 0 && config.label_head != LabelHead::Switch {
+                return refuse(
+                    "its discriminators map labels in several layers, and this one in one (discriminator.label_head)",
+                );
+            }
+            (&ADA_DISCRIMINATOR, None)
+        }
         other => {
             let reason = format!("it holds StyleGAN2 networks, and this is a {}", other.title());
             return Err(native.inexpressible(Format::AdaNpz, reason));
         }
     };
-    let arrays = native.renamed(table)?;
+    let mut arrays = native.renamed(table)?;
+    if let Some(rate) = rate {
+        fold_mapping_rate(&mut arrays, "mapping.fc", rate);
+    }
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let options =
         SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);

@@ -7,7 +7,7 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{Foreign, Format, Native, archive_error, pickle};
+use super::{Foreign, Format, Native, archive_error, fold_mapping_rate, pickle};
 use crate::dialects::{GENFORCE_DISCRIMINATOR, GENFORCE_GENERATOR, GENFORCE_PROGRESSIVE_GENERATOR};
 use crate::{ImportError, Model};
 
@@ -30,6 +30,7 @@ pub(super) fn export(native: &Native, out: &Path) -> Result<(), ImportError> {
                 return refuse("genforce's generator is the official one, and this is not");
             }
             let mut tensors = native.renamed(&GENFORCE_GENERATOR)?;
+            fold_mapping_rate(&mut tensors, "mapping.dense", config.mapping.lr_multiplier);
             tensors.insert("synthesis.lod".to_owned(), Foreign::scalar(0.0));
             blurs(&mut tensors, "synthesis.layer", "conv0", native, 0)?;
             (tensors, &["generator", "generator_smooth"])

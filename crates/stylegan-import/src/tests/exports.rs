@@ -136,6 +136,10 @@ fn onnxruntime_draws_our_images() {
         stylegan::GeneratorConfig::config_f(),
     ];
     configs.extend(stylegan2());
+    configs.extend(stylegan2().map(|mut config| {
+        config.synthesis.upscale = stylegan::Upscale::BeforeConvolution;
+        config
+    }));
     configs[5].mapping.label_dim = 2;
     configs[5].synthesis.bias_before_blur = true;
     configs[5].synthesis.custom_blur = true;
@@ -213,4 +217,39 @@ fn conditional_stylegan2_survives_the_round_trip_of_names() {
     let again = folder.path().join("again.safetensors");
     native.export(Format::Safetensors, &again).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap());
+}
+
+/// Readers of genforce's files multiply the mapping network by 0.01, whatever our own multiplier is.
+#[test]
+fn genforce_draws_what_a_mapping_network_of_another_rate_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out) = (folder.path().join("native.safetensors"), folder.path().join("out.pth"));
+    let mut config = stylegan::GeneratorConfig::config_f();
+    (config.mapping.z_dim, config.mapping.w_dim, config.mapping.hidden_dim) = (8, 8, 8);
+    config.mapping.lr_multiplier = 0.1;
+    (config.synthesis.w_dim, config.synthesis.resolution) = (8, 16);
+    (config.synthesis.fmap_base, config.synthesis.fmap_max) = (32, 8);
+    let converted = pickler::synthetic(Model::Generator(config));
+    converted.save(&path).unwrap();
+    Native::open(&path).unwrap().export(Format::GenforcePth, &out).unwrap();
+    let again = convert(&Document::open(&out).unwrap(), Role::Ema);
+    let z = stylegan::latents(&[1, 2], 8, &Device::Cpu).unwrap();
+    let w = |converted: &Converted| generator(converted).map(&z, None).unwrap();
+    let tolerance = Tolerance::new(1e-5, "the multiplier is folded into float32 weights");
+    assert_close("w", &w(&again), &w(&converted), tolerance);
+}
+
+#[test]
+fn stylegan2_ada_is_not_given_networks_that_it_would_draw_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out) = (folder.path().join("native.safetensors"), folder.path().join("out.npz"));
+    let mut config = stylegan2()[1].clone();
+    (config.mapping.z_dim, config.mapping.w_dim, config.mapping.hidden_dim) = (4, 4, 4);
+    (config.synthesis.w_dim, config.synthesis.resolution) = (4, 8);
+    (config.synthesis.fmap_base, config.synthesis.fmap_max) = (16, 4);
+    config.synthesis.upscale = stylegan::Upscale::BeforeConvolution;
+    pickler::synthetic(Model::Generator(config)).save(&path).unwrap();
+    let error = Native::open(&path).unwrap().export(Format::AdaNpz, &out).unwrap_err();
+    assert!(error.to_string().contains("generator.upscale"), "{error}");
+    assert!(!out.exists());
 }

@@ -25,6 +25,7 @@ pub(super) enum Attribute<'a> {
     Float(&'a str, f32),
     Int(&'a str, i64),
     Ints(&'a str, &'a [i64]),
+    Text(&'a str, &'a str),
 }
 
 /// The version of the operators.
@@ -98,6 +99,11 @@ impl Builder {
                 }
                 Attribute::Ints(name, values) => {
                     (message.ints, message.kind) = (values.to_vec(), proto::ATTRIBUTE_INTS);
+                    name
+                }
+                Attribute::Text(name, value) => {
+                    let value = value.as_bytes().to_vec();
+                    (message.text, message.kind) = (Some(value), proto::ATTRIBUTE_STRING);
                     name
                 }
             };

@@ -2,7 +2,7 @@
 //! weights are constants and a batch stays one convolution.
 
 use candle_core::Tensor;
-use stylegan::{Architecture, GeneratorConfig, SynthesisConfig};
+use stylegan::{Architecture, GeneratorConfig, SynthesisConfig, Upscale};
 
 use super::graph::{Attribute, Builder, Dim};
 use super::{GAIN, tensor};
@@ -103,7 +103,11 @@ impl Synthesis<'_> {
         let scale = 1.0 / ((9 * inputs) as f64).sqrt();
         let style = self.style(name, layer)?;
         let mut x = self.scaled(x, &style);
-        if up {
+        let before = self.config.upscale == Upscale::BeforeConvolution;
+        if up && before {
+            x = self.doubled(&x, inputs);
+        }
+        if up && !before {
             let kernel = weight.transpose(0, 1)?.contiguous()?;
             let kernel = self.graph.constant(&kernel, scale * gain)?;
             let attributes =
@@ -156,8 +160,18 @@ impl Synthesis<'_> {
         self.graph.node("Conv", &[x, &kernel], &attributes)
     }
 
-    /// Twice the size: zeros between the pixels and the same filter, which is a transposed convolution of it.
+    /// Twice the size: zeros between the pixels and the same filter, which is a transposed convolution of it, or bilinearly, with the border
+    /// repeated.
     fn doubled(&mut self, x: &str, maps: usize) -> String {
+        if self.config.upscale == Upscale::BeforeConvolution {
+            let scales = self.graph.numbers(&[4], &[1.0, 1.0, 2.0, 2.0]);
+            let attributes = [
+                Attribute::Text("mode", "linear"),
+                Attribute::Text("coordinate_transformation_mode", "half_pixel"),
+            ];
+            // The second input, a region of interest, belongs to another mode.
+            return self.graph.node("Resize", &[x, "", &scales], &attributes);
+        }
         let kernel = self.filter(maps);
         let attributes = [
             Attribute::Ints("kernel_shape", &[4, 4]),
