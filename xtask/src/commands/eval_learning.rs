@@ -21,8 +21,8 @@ pub struct Args {
     /// unless given
     #[arg(value_name = "RUN_OR_PICTURES")]
     pub targets: Vec<PathBuf>,
-    /// Images to draw of each snapshot, those of the seeds from 0 on; figures compare only where it is the same. Of collections it is the
-    /// most that are looked at, 10000 unless given
+    /// Images to draw of each snapshot, those of the seeds from 0 on: 2000 unless given. Figures compare only where it is the same. Of
+    /// collections it is the most that are looked at: 10000 unless given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..))]
     pub samples: Option<u32>,
     /// Truncation psi: each snapshot is measured at all of these
