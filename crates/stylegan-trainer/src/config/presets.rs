@@ -20,7 +20,7 @@ pub(super) use stylegan2::{faces_32_sg2, lasting, small_stylegan2};
 /// `auto` takes a resolution: `auto-64`. `faces-32` and `faces-64` take a letter too, for the paper's other configurations at their size: `faces-32-b`.
 pub const PRESETS: [(&str, &str); 15] = [
     ("faces-32-sg2", "StyleGAN2 on the bundled faces at 32x32, ten minutes on a CPU (the default)"),
-    ("faces-64-sg2", "the same at 64x64, half an hour on a CPU"),
+    ("faces-64-sg2", "the same at 64x64, meant for half an hour on a CPU; not measured yet"),
     ("faces-32", "StyleGAN, growing, on the bundled faces at 32x32, minutes on a CPU"),
     ("faces-64", "the same at 64x64, hours on a CPU"),
     ("a", "Progressive GAN, 1024x1024, one GPU's batch sizes"),

@@ -91,7 +91,8 @@ impl Sizing {
             );
             return Err(invalid("data.source", problem));
         }
-        let fitting = shorter.ilog2().clamp(3, 10);
+        // 28 pixels are nearer to 32 than to 16.
+        let fitting = (shorter + shorter / 3).ilog2().clamp(3, 10);
         let of_images = 1usize << fitting;
         let kimg_of = |resolution: usize| kimg(images, resolution, budget, machine);
         let chosen = match resolution {
@@ -149,6 +150,10 @@ impl Sizing {
         if images.label_dim > 0 {
             self.reasons
                 .push(format!("labels of {} components, told to both networks", images.label_dim));
+        }
+        if images.label_dim == 1 {
+            let warning = "all images are of one class, and its label tells the networks nothing: leave --classes away";
+            self.warnings.push(warning.to_owned());
         }
         let needed = needed(chosen);
         if c.run.total_kimg < needed {
@@ -252,6 +257,9 @@ mod tests {
         assert!(config.data.labels);
         assert_eq!(base(0.5), [4, 8]);
         assert_eq!((base(1.1), base(0.2)), ([4, 4], [4, 8]));
+        let digits = ImageSet { smallest: (28, 28), ..FACES };
+        let Sizing { config, warnings, .. } = sized(digits, Budget::Kimg(400.0));
+        assert_eq!((config.image_size(), warnings), ((32, 32), vec![]));
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub(in crate::config) fn faces_32_sg2() -> TrainConfig {
     config
 }
 
-/// The same at 64x64, within half an hour.
+/// The same at 64x64, meant for half an hour.
 fn faces_64_sg2() -> TrainConfig {
     let mut config = lasting(small_stylegan2(64), 60.0);
     config.run.name = "faces-64-sg2".to_owned();
