@@ -73,7 +73,7 @@ pub struct Args {
     /// Train with labels: a class for each sub-folder, or the bundled faces' attributes
     #[arg(long, overrides_with = "no_classes")]
     pub classes: bool,
-    /// Train without labels, where the preset has them: faces-32 tells the networks the bundled faces' attributes
+    /// Train without labels, where the preset has them: those of the bundled faces tell the networks the faces' attributes
     #[arg(long)]
     pub no_classes: bool,
     /// Mirror images at random
