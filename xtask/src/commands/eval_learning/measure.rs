@@ -88,17 +88,19 @@ impl<'a> Measuring<'a> {
                     generator: Some(checksum.clone()),
                     ..self.key(self.args.samples.map_or(SAMPLES, |samples| samples as usize))
                 };
-                let record = match kept.get(&key) {
-                    Some(record) => record.clone(),
-                    None => {
-                        let record = self.draw(run, &drawer, key, psi)?;
-                        kept.put(&record)?;
-                        record
-                    }
+                let (known, of) = (kept.get(&key).cloned(), run.to_owned());
+                let is_new = known.is_none();
+                let record = match known {
+                    Some(record) => record,
+                    None => self.draw(run, &drawer, key, psi)?,
                 };
                 // Runs are moved, and resumed ones write their statistics anew.
                 let (kimg, seconds) = (Some(drawer.kimg), drawer.seconds);
-                publish(&Record { of: run.to_owned(), kimg, seconds, ..record })?;
+                let record = Record { of, kimg, seconds, ..record };
+                if is_new {
+                    kept.put(&record)?;
+                }
+                publish(&record)?;
             }
         }
         Ok(())
