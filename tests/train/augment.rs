@@ -9,8 +9,7 @@ use crate::small;
 
 /// 160 faces of 16x16 pixels with these settings.
 fn config(preset: &str, settings: &[&str]) -> TrainConfig {
-    let mut config = TrainConfig::preset(preset).unwrap();
-    small::shrink(&mut config);
+    let mut config = small::preset(preset);
     for setting in settings {
         config.set(setting).unwrap();
     }

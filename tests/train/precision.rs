@@ -12,8 +12,7 @@ use crate::small;
 
 /// Either generation, with two of three resolutions in a format.
 fn config(preset: &str, settings: &[&str]) -> TrainConfig {
-    let mut config = TrainConfig::preset(preset).unwrap();
-    small::shrink(&mut config);
+    let mut config = small::preset(preset);
     for setting in ["precision.half_blocks=2"].iter().chain(settings) {
         config.set(setting).unwrap();
     }

@@ -107,8 +107,7 @@ fn two_ranks_and_other_numbers_of_them_end_with_the_bits_of_one() {
 fn regularisation_and_augmentation_are_shared_too() {
     let root = tempfile::tempdir().unwrap();
     let (alone, two) = (root.path().join("alone"), root.path().join("two"));
-    let mut config = TrainConfig::preset("faces-32-sg2").unwrap();
-    small::shrink(&mut config);
+    let mut config = small::preset("faces-32-sg2");
     for setting in STYLEGAN2 {
         config.set(setting).unwrap();
     }

@@ -13,7 +13,30 @@ use stylegan_trainer::{TrainError, Training};
 
 /// 160 faces of 16x16 pixels through all phases of growing.
 pub fn config() -> TrainConfig {
-    let mut config = TrainConfig::preset("faces-32").unwrap();
+    preset("faces-32")
+}
+
+/// What makes the preset of StyleGAN2 the official one: its layers and losses, with R1 and path length several times in 160 images.
+const OFFICIAL: [&str; 9] = [
+    "generator.upscale=in_convolution",
+    "generator.use_noise=false",
+    "discriminator.downscale=in_convolution",
+    "discriminator.label_head=switch",
+    "loss.generator=non_saturating",
+    "loss.discriminator=logistic",
+    "loss.r2_gamma=0",
+    "loss.penalty_interval=4",
+    "loss.path_length_weight=2",
+];
+
+/// A preset, cut down; StyleGAN2 the official one.
+pub fn preset(name: &str) -> TrainConfig {
+    let mut config = TrainConfig::preset(name).unwrap();
+    if config.network.is_stylegan2() {
+        for setting in OFFICIAL {
+            config.set(setting).unwrap();
+        }
+    }
     shrink(&mut config);
     config
 }

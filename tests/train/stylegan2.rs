@@ -9,16 +9,27 @@ use crate::small;
 
 /// 160 faces of 16x16 pixels, with R1 and path length several times.
 fn config() -> TrainConfig {
+    small::preset("faces-32-sg2")
+}
+
+/// The preset as it is: layers and losses for few images.
+fn of_few_images() -> TrainConfig {
     let mut config = TrainConfig::preset("faces-32-sg2").unwrap();
     small::shrink(&mut config);
+    config.set("schedule.part=4").unwrap();
     config
 }
 
 #[test]
 fn stopped_and_resumed_at_other_numbers_of_threads() {
+    resumes(&config());
+    resumes(&of_few_images());
+}
+
+fn resumes(config: &TrainConfig) {
     let root = tempfile::tempdir().unwrap();
     let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
-    small::with_threads(2, || small::train(&config(), &whole));
+    small::with_threads(2, || small::train(config, &whole));
     // The second stop is right before a step of path length and R1.
     for (threads, stop_at) in [(1, 56), (3, 96), (2, u64::MAX)] {
         small::with_threads(threads, || {
@@ -28,7 +39,7 @@ fn stopped_and_resumed_at_other_numbers_of_threads() {
                     stop.store(progress.images >= stop_at, Ordering::Relaxed);
                 }
             };
-            small::prepare(&config(), &parts).unwrap().run(&mut observer, &stop).unwrap();
+            small::prepare(config, &parts).unwrap().run(&mut observer, &stop).unwrap();
         });
     }
     let (whole, parts) = (small::last_snapshot(&whole), small::last_snapshot(&parts));

@@ -17,7 +17,11 @@ const CONFIG: &str = "\
     [run]\nname = 'tiny'\ngrid = [2, 2]\nsnapshot_ticks = 1\nkeep_snapshots = 0\n\
     [data]\nsource = 'faces:64'\n\
     [network]\nresolution = 16\nfmap_base = 64\nfmap_max = 8\n\
-    [generator]\nz_dim = 8\nw_dim = 8\nmapping_dim = 8\nmapping_layers = 2\n\
+    [generator]\nz_dim = 8\nw_dim = 8\nmapping_dim = 8\nmapping_layers = 2\nuse_noise = false\n\
+    upscale = 'in_convolution'\n\
+    [discriminator]\ndownscale = 'in_convolution'\nlabel_head = 'switch'\n\
+    [loss]\ngenerator = 'non_saturating'\ndiscriminator = 'logistic'\nr1_gamma = 1.5\nr2_gamma = 0\n\
+    penalty_interval = 4\npath_length_weight = 2\n\
     [optimizer]\nrampdown_kimg = 0\nepsilon = 1\n\
     [schedule]\nminibatch = 16\n\
     minibatch_at = {}\npart_at = {}\ntick_kimg_at = {}\ntick_kimg = 1\n";

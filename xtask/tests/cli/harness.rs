@@ -99,6 +99,7 @@ pub fn size(path: &Path) -> (u32, u32) {
 /// Writes `tiny.toml`: 16x16 faces, small networks, 400 images, a tick each 40.
 pub fn tiny_config(folder: &Path) {
     let text = "\
+        preset = 'faces-32'\n\
         [run]\nname = 'tiny'\ntotal_kimg = 0.4\nsnapshot_ticks = 2\nkeep_snapshots = 0\n\
         grid = [2, 2]\n\
         [data]\nsource = 'faces:64'\n\

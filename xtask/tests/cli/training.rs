@@ -202,3 +202,28 @@ fn a_dry_run_prints_the_whole_configuration_and_writes_nothing() {
     assert_eq!(json["precision"]["dtype"], "float16");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_run_on_ones_own_images_sizes_itself_and_says_how() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    lines(at, ["data", "extract", "faces:24@64", "mine"]);
+    let dry =
+        |more: &[&str]| xtask(at, ["train", "--data", "mine", "--dry-run"].iter().chain(more));
+    let ran = dry(&["--kimg", "200"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for part in
+        ["64 x 64 pixels, in colour", "200 kimg: as asked", "warning: 24 images are very few"]
+    {
+        assert!(ran.err.contains(part), "{}", ran.err);
+    }
+    for key in ["name = \"mine-64\"", "fmap_base = 1024", "mode = \"ada\"", "total_kimg = 200.0"] {
+        assert!(ran.out.contains(key), "{key}: {}", ran.out);
+    }
+    let ran = dry(&["--kimg", "200", "--resolution", "128"]);
+    assert!(ran.err.contains("the smallest image has 64 x 64 pixels"), "{}", ran.err);
+    refused(&dry(&["--hours", "0"]), &["--hours 0", "--hours 0.5"]);
+    let ran = xtask(at, ["train", "--data", "nowhere", "--dry-run"]);
+    refused(&ran, &["no data set at nowhere"]);
+    assert!(!at.join("runs").exists());
+}

@@ -6,7 +6,7 @@ use stylegan::{Discriminator, Generator, Parameters};
 use super::*;
 
 fn workload(settings: &[&str]) -> Workload {
-    let mut config = TrainConfig::default();
+    let mut config = TrainConfig::preset("faces-32").unwrap();
     for setting in settings {
         config.set(setting).unwrap();
     }

@@ -28,6 +28,7 @@ pub fn resolve(args: &Args) -> Result<Option<Sizing>, Failure> {
     if args.preset.is_some() || args.config.is_some() {
         return Ok(None);
     }
+    args.hours.map_or(Ok(()), check)?;
     let collection = collection::open(source, args.classes)?;
     let images = look(collection.as_ref(), args)?;
     let budget = match (args.hours, args.kimg) {
@@ -46,16 +47,21 @@ pub fn resolve(args: &Args) -> Result<Option<Sizing>, Failure> {
 ///
 /// When that is no length of a run.
 pub fn last(config: &mut TrainConfig, hours: f64) -> Result<(), Failure> {
-    if !(hours > 0.0 && hours.is_finite()) {
-        let said = format!("--hours {hours} is no length of a run");
-        return Err(Failure::user(said).hint("an example: --hours 0.5"));
-    }
+    check(hours)?;
     let machine = Machine::measure(device::chosen()).map_err(Failure::program)?;
     let kimg = Workload::kimg_within(config, hours, &machine).map_err(settings::failure)?;
     let share = kimg / config.run.total_kimg;
     config.optimizer.rampdown_kimg *= share;
     config.run.total_kimg = kimg;
     Ok(())
+}
+
+fn check(hours: f64) -> Result<(), Failure> {
+    if hours > 0.0 && hours.is_finite() {
+        return Ok(());
+    }
+    let said = format!("--hours {hours} is no length of a run");
+    Err(Failure::user(said).hint("an example: --hours 0.5"))
 }
 
 /// What the images are, by some of them.

@@ -110,6 +110,7 @@ pub(in crate::config) fn small_stylegan2(resolution: usize) -> TrainConfig {
         65..=256 => 256,
         _ => 512,
     };
+    config.run.name = format!("faces-{resolution}-sg2");
     config.run.image_ticks = 1;
     config.run.snapshot_ticks = 4;
     config.data.labels = false;
@@ -153,7 +154,6 @@ pub(in crate::config) fn lasting(mut config: TrainConfig, total_kimg: f64) -> Tr
 /// The default: the bundled faces at 32x32 within ten minutes on two cores, told their attributes.
 pub(in crate::config) fn faces_32_sg2() -> TrainConfig {
     let mut config = lasting(small_stylegan2(32), 50.0);
-    config.run.name = "faces-32-sg2".to_owned();
     config.data.labels = true;
     config
 }
@@ -161,7 +161,6 @@ pub(in crate::config) fn faces_32_sg2() -> TrainConfig {
 /// The same at 64x64, meant for half an hour.
 fn faces_64_sg2() -> TrainConfig {
     let mut config = lasting(small_stylegan2(64), 60.0);
-    config.run.name = "faces-64-sg2".to_owned();
     config.run.grid = [10, 6];
     config.data.labels = true;
     config
