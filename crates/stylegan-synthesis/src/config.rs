@@ -12,8 +12,8 @@ pub enum Upscale {
     /// In the convolution: a transposed one of stride 2, and the filter `[1, 3, 3, 1]` (Karras et al. 2020, appendix B).
     #[default]
     InConvolution,
-    /// Bilinearly, before a convolution at full size. It costs more, has no rim of zeros, and learns faces from tens of
-    /// thousands of images where the official layers need far more (`docs/learning.md`).
+    /// Bilinearly, before a convolution at full size. It costs more and has no rim of zeros; for what a short run learns see
+    /// `docs/learning.md`.
     BeforeConvolution,
 }
 

@@ -99,8 +99,8 @@ pub enum NetworkGeneration {
 pub struct GeneratorSection {
     /// How the blocks of a StyleGAN2 generator are joined.
     pub architecture: Architecture,
-    /// Where a StyleGAN2 generator doubles the size of its maps: `in_convolution` is the official way, `before_convolution` learns from
-    /// fewer images.
+    /// Where a StyleGAN2 generator doubles the size of its maps: `in_convolution` is the official way, `before_convolution` has no rim
+    /// of zeros.
     #[serde(default)]
     pub upscale: Upscale,
     /// Components of the latent z, *latent_size*.

@@ -99,8 +99,8 @@ fn auto(resolution: usize) -> TrainConfig {
 /// StyleGAN2 for minutes or hours on a CPU, at a resolution, for any images; `docs/learning.md` has the runs that it was chosen by. What differs
 /// from the official numbers is what a run of few images needs:
 ///
-/// - Maps are doubled before convolutions, and halved after activations. The official layers draw one pair of eyes into all faces within the
-///   tens of thousands of images that there is time for.
+/// - Maps are halved after activations, by means: with the official discriminator's filter and convolution of stride 2, one pair of eyes is drawn into
+///   all faces within the tens of thousands of images that there is time for. They are doubled before convolutions, which matters less.
 /// - Scores of real and generated images are compared, with R1 and R2 (R3GAN: Huang et al. 2024): more varied faces from half the images.
 /// - Small batches and so more steps, a rate that falls over the second half, a mapping network that learns, an average of a short half-life.
 pub(in crate::config) fn small_stylegan2(resolution: usize) -> TrainConfig {
